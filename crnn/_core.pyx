@@ -1,0 +1,589 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, embedsignature=True
+"""The kernels: forward loop over timesteps, back-propagation through time, head, optimisers.
+
+Design
+------
+A batch is a set of B sequences of unequal length, the longest first, which all END at the same
+step. So the set of running sequences only grows as time runs forward, and the rows that one step
+works on are one contiguous block. Sequences are cut into tiles of ``tile`` rows; a tile runs
+through all its timesteps on its own, in one thread.
+
+Within a tile of S rows and L steps (the length of its first row), let m_s be the number of rows
+that have a state at time s, 0 <= s <= L; m_L = S. The tile's states are stored block after block,
+
+    h_0 (m_0 rows), h_1 (m_1 rows), ..., h_L (S rows),
+
+where the last m_s - m_{s-1} rows of block s are the initial states of the sequences that start
+there. Row j of the states, in any block but the last, is the source of exactly one TRANSITION:
+it becomes row j + m_s. Transition j has an input (a row of ``table``, named by ``rows[j]``) and a
+pre-activation gradient (``grad_steps[j]``). Hence
+
+- a tile has as many transitions as its sequences have steps, and S states more;
+- with ``offsets`` (B + 1,) the running sum of the lengths, a tile that begins with sequence r has
+  its first transition at ``offsets[r]`` and its first state at ``offsets[r] + r``;
+- the gradient of the recurrent kernel, sum_t h_{t-1}' da_t, is one product of two contiguous
+  matrices of a tile.
+
+The input of a step is a row of ``table`` = x W + b, projected by ``dense`` beforehand: for tokens
+one row for each distinct token, for float series one row for each step.
+
+Threads share out tiles (or fixed chunks of rows); sums over tiles are added up in their order.
+So no result depends on the number of threads.
+
+``def`` functions check shapes and raise; below them nothing allocates, touches Python or raises.
+Each has a NumPy twin of the same name and signature in ``_reference.py``. Letters: B batch,
+T timesteps, F features, E embedding, H units, K outputs, V vocabulary; N transitions,
+D distinct inputs (rows of the table).
+"""
+
+from cython cimport floating
+from cython.parallel cimport prange
+from libc.math cimport exp, fabs, log1p, log, pow, sqrt
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy, memset
+
+from crnn._blas cimport gemm
+from crnn._loops cimport (
+    CRNN_LINEAR,
+    CRNN_RELU,
+    CRNN_SIGMOID,
+    CRNN_TANH,
+    activate,
+    activate_backward,
+    adam_loop,
+    add,
+    crnn_choose_variant,
+    crnn_variant_name,
+    rmsprop_loop,
+)
+
+crnn_choose_variant()
+SIMD = crnn_variant_name().decode()
+ACTIVATIONS = {
+    "tanh": CRNN_TANH, "relu": CRNN_RELU, "sigmoid": CRNN_SIGMOID, "linear": CRNN_LINEAR
+}
+
+cdef enum:
+    # Rows of a dense product that one thread takes at a time. Fixed: sums over chunks are part
+    # of the result.
+    CHUNK = 256
+
+
+cdef int require(bint condition, str message) except -1:
+    if not condition:
+        raise ValueError(message)
+    return 0
+
+
+cdef inline Py_ssize_t count_chunks(Py_ssize_t n, Py_ssize_t size) noexcept nogil:
+    return (n + size - 1) // size
+
+
+def workspace_rows(Py_ssize_t n_rows, Py_ssize_t tile=CHUNK):
+    """Number of partial sums that a kernel keeps for n_rows rows (sequences, with their tile)."""
+    return count_chunks(n_rows, tile)
+
+
+# ---------------------------------------------------------------------------------------------
+# Packing
+# ---------------------------------------------------------------------------------------------
+
+
+def schedule(
+    const int64_t[::1] starts,   # IN  (B,)  where each sequence starts in the flat values
+    const int64_t[::1] offsets,  # IN  (B + 1,)  running sum of the lengths, the longest first
+    Py_ssize_t tile,
+    int n_threads,
+    int64_t[::1] positions,      # OUT (N,)  flat position of the input of each transition
+):
+    """Order in which the kernels meet the steps of a batch."""
+    cdef Py_ssize_t B = starts.shape[0], k
+    require(offsets.shape[0] == B + 1, "offsets must have one entry more than starts")
+    require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
+    for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
+        schedule_tile(&starts[k * tile], &offsets[k * tile], min(tile, B - k * tile),
+                      &positions[0] + offsets[k * tile] if offsets[B] > 0 else NULL)
+
+
+cdef void schedule_tile(
+    const int64_t *starts, const int64_t *offsets, Py_ssize_t S, int64_t *positions
+) noexcept nogil:
+    cdef Py_ssize_t steps = offsets[1] - offsets[0], m = 0, s, r
+    for s in range(steps):
+        m = running(offsets, S, m, steps - s)
+        for r in range(m):
+            positions[r] = starts[r] + s - (steps - (offsets[r + 1] - offsets[r]))
+        positions += m
+
+
+cdef inline Py_ssize_t running(
+    const int64_t *offsets, Py_ssize_t S, Py_ssize_t m, Py_ssize_t steps_left
+) noexcept nogil:
+    """m_s: the rows that have at least steps_left steps; m is a lower bound."""
+    while m < S and offsets[m + 1] - offsets[m] >= steps_left:
+        m += 1
+    return m
+
+
+def distinct(
+    const int32_t[::1] tokens,  # IN    (N,)
+    int32_t[::1] slots,         # INOUT (V,)  all -1, on return too
+    int32_t[::1] ids,           # OUT   (N,)  first D entries: the distinct tokens as they appear
+    int32_t[::1] rows,          # OUT   (N,)  tokens[j] == ids[rows[j]]
+    int64_t[::1] first,         # OUT   (N + 1,)  first D + 1 entries: where each id's members start
+    int32_t[::1] members,       # OUT   (N,)  positions of the tokens, grouped by id, ascending
+):
+    """Index the distinct tokens of a batch; returns their number D."""
+    cdef Py_ssize_t N = tokens.shape[0], D = 0, j, d
+    cdef int32_t slot
+    require(ids.shape[0] == N and rows.shape[0] == N and members.shape[0] == N
+            and first.shape[0] == N + 1, "ids, rows, members and first must fit tokens")
+    with nogil:
+        first[0] = 0
+        for j in range(N):
+            slot = slots[tokens[j]]
+            if slot < 0:
+                slot = <int32_t> D
+                slots[tokens[j]] = slot
+                ids[D] = tokens[j]
+                D += 1
+                first[D] = 0
+            rows[j] = slot
+            first[slot + 1] += 1
+        for d in range(D):
+            slots[ids[d]] = -1
+            first[d + 1] += first[d]
+        # first[d] serves as the next free place of id d, and so ends up as first[d + 1].
+        for j in range(N):
+            members[first[rows[j]]] = <int32_t> j
+            first[rows[j]] += 1
+        for d in range(D, 0, -1):
+            first[d] = first[d - 1]
+        first[0] = 0
+    return D
+
+
+def sum_members(
+    const floating[:, ::1] values,  # IN  (N, H)
+    const int64_t[::1] first,       # IN  (D + 1,)
+    const int32_t[::1] members,     # IN  (N,)
+    int n_threads,
+    floating[:, ::1] out,           # OUT (D, H)
+):
+    """out[d] = sum of values[j] over the members j of d, in ascending order."""
+    cdef Py_ssize_t D = out.shape[0], H = out.shape[1], c
+    require(values.shape[1] == H and first.shape[0] >= D + 1
+            and members.shape[0] == values.shape[0], "values, first, members and out must agree")
+    if D == 0 or H == 0:
+        return
+    for c in prange(count_chunks(D, 64), nogil=True, num_threads=n_threads, schedule="dynamic"):
+        sum_members_chunk(&values[0, 0], &first[0], &members[0], c * 64, min(D, c * 64 + 64), H,
+                          &out[0, 0])
+
+
+cdef void sum_members_chunk(
+    const floating *values, const int64_t *first, const int32_t *members,
+    Py_ssize_t start, Py_ssize_t stop, Py_ssize_t H, floating *out
+) noexcept nogil:
+    cdef Py_ssize_t d, j
+    memset(out + start * H, 0, (stop - start) * H * sizeof(floating))
+    for d in range(start, stop):
+        for j in range(first[d], first[d + 1]):
+            add(H, values + members[j] * H, out + d * H)
+
+
+# ---------------------------------------------------------------------------------------------
+# Dense layers: the projection of the inputs, and the head
+# ---------------------------------------------------------------------------------------------
+
+
+def dense(
+    const floating[:, ::1] inputs,  # IN  (D, F)
+    const floating[:, ::1] kernel,  # IN  (F, H)
+    const floating[::1] bias,       # IN  (H,)
+    int n_threads,
+    floating[:, ::1] out,           # OUT (D, H)
+):
+    """out = inputs kernel + bias"""
+    cdef Py_ssize_t D = inputs.shape[0], F = inputs.shape[1], H = kernel.shape[1], c
+    require(kernel.shape[0] == F, "kernel must have a row for each input column")
+    require(bias.shape[0] == H and out.shape[0] == D and out.shape[1] == H,
+            "bias and out must fit inputs and kernel")
+    if D == 0:
+        return
+    for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
+        dense_chunk(&inputs[c * CHUNK, 0], &kernel[0, 0], &bias[0], min(CHUNK, D - c * CHUNK),
+                    F, H, &out[c * CHUNK, 0])
+
+
+cdef void dense_chunk(
+    const floating *inputs, const floating *kernel, const floating *bias,
+    Py_ssize_t D, Py_ssize_t F, Py_ssize_t H, floating *out
+) noexcept nogil:
+    cdef Py_ssize_t d
+    for d in range(D):
+        memcpy(out + d * H, bias, H * sizeof(floating))
+    gemm(False, False, D, H, F, inputs, kernel, <floating> 1, out)
+
+
+def dense_backward(
+    const floating[:, ::1] inputs,       # IN  (D, F)
+    const floating[:, ::1] kernel,       # IN  (F, H)
+    const floating[:, ::1] grad_out,     # IN  (D, H)
+    int n_threads,
+    floating[:, :, ::1] partial_sums,    # WORK (workspace_rows(D), F + 1, H)
+    floating[:, ::1] grad_inputs,        # OUT (D, F)
+    floating[:, ::1] grad_kernel,        # OUT (F, H)
+    floating[::1] grad_bias,             # OUT (H,)
+):
+    """Gradients of ``dense``: dX = dY W', dW = X' dY, db = sum of the rows of dY."""
+    cdef Py_ssize_t D = inputs.shape[0], F = inputs.shape[1], H = kernel.shape[1], c
+    cdef Py_ssize_t n_chunks = count_chunks(D, CHUNK)
+    require(kernel.shape[0] == F and grad_out.shape[0] == D and grad_out.shape[1] == H,
+            "kernel and grad_out must fit inputs")
+    require(grad_inputs.shape[0] == D and grad_inputs.shape[1] == F
+            and grad_kernel.shape[0] == F and grad_kernel.shape[1] == H
+            and grad_bias.shape[0] == H, "the gradients must have the shapes of what they are of")
+    require(partial_sums.shape[0] >= n_chunks and partial_sums.shape[1] == F + 1
+            and partial_sums.shape[2] == H, "partial_sums must be (workspace_rows(D), F + 1, H)")
+    grad_kernel[:, :] = 0
+    grad_bias[:] = 0
+    if D == 0:
+        return
+    for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
+        dense_backward_chunk(
+            &inputs[c * CHUNK, 0], &kernel[0, 0], &grad_out[c * CHUNK, 0],
+            min(CHUNK, D - c * CHUNK), F, H,
+            &grad_inputs[c * CHUNK, 0], &partial_sums[c, 0, 0], &partial_sums[c, F, 0])
+    for c in range(n_chunks):
+        add(F * H, &partial_sums[c, 0, 0], &grad_kernel[0, 0])
+        add(H, &partial_sums[c, F, 0], &grad_bias[0])
+
+
+cdef void dense_backward_chunk(
+    const floating *inputs, const floating *kernel, const floating *grad_out,
+    Py_ssize_t D, Py_ssize_t F, Py_ssize_t H,
+    floating *grad_inputs, floating *grad_kernel, floating *grad_bias
+) noexcept nogil:
+    cdef Py_ssize_t d
+    gemm(False, True, D, F, H, grad_out, kernel, <floating> 0, grad_inputs)
+    gemm(True, False, F, H, D, inputs, grad_out, <floating> 0, grad_kernel)
+    memset(grad_bias, 0, H * sizeof(floating))
+    for d in range(D):
+        add(H, grad_out + d * H, grad_bias)
+
+
+# ---------------------------------------------------------------------------------------------
+# The recurrence
+# ---------------------------------------------------------------------------------------------
+
+
+def forward(
+    const floating[:, ::1] table,             # IN  (D, H)  projected inputs, x W + b
+    const int32_t[::1] rows,                  # IN  (N,)  row of the table for each transition
+    const int64_t[::1] offsets,               # IN  (B + 1,)
+    const floating[:, ::1] initial,           # IN  (I, H)
+    const int32_t[::1] initial_rows,          # IN  (B,)  row of initial that a sequence starts from
+    const floating[:, ::1] recurrent_kernel,  # IN  (H, H)
+    int activation,
+    Py_ssize_t tile,
+    int n_threads,
+    bint keep_states,
+    floating[:, ::1] states,                  # OUT (N + B, H), or WORK (2 B, H) if not kept
+    floating[:, ::1] last,                    # OUT (B, H)
+):
+    """Run h_t = f(x_t W + b + h_{t-1} U) through all steps of a batch."""
+    cdef Py_ssize_t B = initial_rows.shape[0], H = table.shape[1], N, k, r
+    require(offsets.shape[0] == B + 1, "offsets must have one entry more than initial_rows")
+    N = offsets[B]
+    require(rows.shape[0] >= N, "rows must have an entry for each transition")
+    require(recurrent_kernel.shape[0] == H and recurrent_kernel.shape[1] == H
+            and initial.shape[1] == H and states.shape[1] == H and last.shape[1] == H,
+            "table, initial, recurrent_kernel, states and last must have H columns")
+    require(states.shape[0] >= (N + B if keep_states else 2 * B) and last.shape[0] == B,
+            "states and last must have room for the batch")
+    if B == 0 or H == 0:
+        return
+    for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
+        r = k * tile
+        forward_tile(
+            &table[0, 0] if table.shape[0] > 0 else NULL, &rows[0] + offsets[r] if N > 0 else NULL,
+            &offsets[r], min(tile, B - r), H, &initial[0, 0], &initial_rows[r],
+            &recurrent_kernel[0, 0], activation, keep_states,
+            &states[offsets[r] + r if keep_states else 2 * r, 0], &last[r, 0])
+
+
+cdef void forward_tile(
+    const floating *table, const int32_t *rows, const int64_t *offsets, Py_ssize_t S, Py_ssize_t H,
+    const floating *initial, const int32_t *initial_rows, const floating *recurrent_kernel,
+    int activation, bint keep_states, floating *states, floating *last
+) noexcept nogil:
+    cdef Py_ssize_t steps = offsets[1] - offsets[0], m = 0, n_running, s, r
+    cdef floating *current = states
+    cdef floating *following
+    for s in range(steps + 1):
+        n_running = running(offsets, S, m, steps - s)
+        for r in range(m, n_running):
+            memcpy(current + r * H, initial + initial_rows[r] * H, H * sizeof(floating))
+        m = n_running
+        if s == steps:
+            break
+        # States that nobody asks for take turns in two blocks of S rows.
+        following = current + m * H if keep_states else states + (S * H if current == states else 0)
+        for r in range(m):
+            memcpy(following + r * H, table + rows[r] * H, H * sizeof(floating))
+        gemm(False, False, m, H, H, current, recurrent_kernel, <floating> 1, following)
+        activate(activation, m * H, following)
+        rows += m
+        current = following
+    memcpy(last, current, S * H * sizeof(floating))
+
+
+def backward(
+    const floating[:, ::1] states,            # IN  (N + B, H)  as kept by forward
+    const int64_t[::1] offsets,               # IN  (B + 1,)
+    const floating[:, ::1] recurrent_kernel,  # IN  (H, H)
+    const floating[:, ::1] grad_last,         # IN  (B, H)  gradient of the last states
+    const floating[:, ::1] grad_states,       # IN  (N + B, H) of every state, or (0, H) for none
+    int activation,
+    Py_ssize_t tile,
+    int n_threads,
+    floating[:, :, ::1] partial_sums,         # WORK (workspace_rows(B, tile), H, H)
+    floating[:, ::1] grad_steps,              # OUT (N, H)  gradient of each table row in its place
+    floating[:, ::1] grad_initial,            # OUT (B, H)
+    floating[:, ::1] grad_recurrent_kernel,   # OUT (H, H)
+):
+    """Back-propagation through time.
+
+    With a_t = x_t W + b + h_{t-1} U and the gradient dh_t of the loss by h_t:
+    da_t = dh_t f'(a_t),  dh_{t-1} = da_t U' (+ what comes in at t - 1),  dU = sum_t h_{t-1}' da_t.
+    """
+    cdef Py_ssize_t B = grad_last.shape[0], H = recurrent_kernel.shape[0], N, k, r
+    cdef Py_ssize_t n_tiles = count_chunks(B, tile)
+    cdef bint every_step = grad_states.shape[0] > 0
+    require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
+    N = offsets[B]
+    require(recurrent_kernel.shape[1] == H and states.shape[1] == H and grad_last.shape[1] == H
+            and grad_states.shape[1] == H and grad_steps.shape[1] == H
+            and grad_initial.shape[1] == H and grad_recurrent_kernel.shape[0] == H
+            and grad_recurrent_kernel.shape[1] == H, "all arrays must have H columns")
+    require(states.shape[0] >= N + B and (not every_step or grad_states.shape[0] == N + B)
+            and grad_steps.shape[0] >= N and grad_initial.shape[0] == B,
+            "states and gradients must have the rows of the batch")
+    require(partial_sums.shape[0] >= n_tiles and partial_sums.shape[1] == H
+            and partial_sums.shape[2] == H, "partial_sums must be (workspace_rows(B, tile), H, H)")
+    grad_recurrent_kernel[:, :] = 0
+    if B == 0 or H == 0:
+        return
+    for k in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic"):
+        r = k * tile
+        backward_tile(
+            &states[offsets[r] + r, 0], &offsets[r], min(tile, B - r), H, &recurrent_kernel[0, 0],
+            &grad_last[r, 0], &grad_states[offsets[r] + r, 0] if every_step else NULL, activation,
+            &grad_steps[0, 0] + offsets[r] * H if N > 0 else NULL, &grad_initial[r, 0],
+            &partial_sums[k, 0, 0])
+    for k in range(n_tiles):
+        add(H * H, &partial_sums[k, 0, 0], &grad_recurrent_kernel[0, 0])
+
+
+cdef void backward_tile(
+    const floating *states, const int64_t *offsets, Py_ssize_t S, Py_ssize_t H,
+    const floating *recurrent_kernel, const floating *grad_last, const floating *grad_states,
+    int activation, floating *grad_steps, floating *grad_initial, floating *grad_recurrent_kernel
+) noexcept nogil:
+    cdef Py_ssize_t steps = offsets[1] - offsets[0], N = offsets[S] - offsets[0], m = S, s
+    cdef Py_ssize_t state = N, transition = N  # first rows of the block at hand
+    # grad_initial holds dh_s for the rows that run at time s. A row that starts at s is not
+    # touched by earlier steps, so what stands there in the end is the gradient of h_0.
+    memcpy(grad_initial, grad_last, S * H * sizeof(floating))
+    for s in range(steps, -1, -1):
+        if grad_states != NULL:
+            add(m * H, grad_states + state * H, grad_initial)
+        if s == 0:
+            break
+        m = earlier(offsets, m, steps - s + 1)
+        transition -= m
+        activate_backward(activation, m * H, states + state * H, grad_initial,
+                          grad_steps + transition * H)
+        gemm(False, True, m, H, H, grad_steps + transition * H, recurrent_kernel, <floating> 0,
+             grad_initial)
+        state -= m
+    gemm(True, False, H, H, N, states, grad_steps, <floating> 0, grad_recurrent_kernel)
+
+
+cdef inline Py_ssize_t earlier(
+    const int64_t *offsets, Py_ssize_t m, Py_ssize_t steps_left
+) noexcept nogil:
+    """m_s as ``running`` gives it, where m is an upper bound."""
+    while m > 0 and offsets[m] - offsets[m - 1] < steps_left:
+        m -= 1
+    return m
+
+
+# ---------------------------------------------------------------------------------------------
+# Losses
+# ---------------------------------------------------------------------------------------------
+
+
+def sigmoid_cross_entropy(
+    const floating[:, ::1] logits,    # IN  (B, K)
+    const floating[:, ::1] targets,   # IN  (B, K)  0 or 1
+    const floating[::1] weights,      # IN  (B,)
+    floating[:, ::1] grad_logits,     # OUT (B, K)  gradient of the weighted mean over B
+):
+    """Binary cross-entropy from the logit, averaged over the K outputs.
+
+    -y log p - (1 - y) log(1 - p) with p = 1 / (1 + exp(-z)) is max(z, 0) - z y + log(1 + exp(-|z|)),
+    which neither overflows nor needs clipping; its derivative is p - y. Returns the weighted sums
+    of the loss and of the correct outputs (p > 0.5), each averaged over K.
+    """
+    cdef Py_ssize_t B = logits.shape[0], K = logits.shape[1], i, j
+    cdef double loss = 0, correct = 0, z, y, e, p
+    require(targets.shape[0] == B and targets.shape[1] == K and weights.shape[0] == B
+            and grad_logits.shape[0] == B and grad_logits.shape[1] == K,
+            "targets, weights and grad_logits must fit logits")
+    with nogil:
+        for i in range(B):
+            for j in range(K):
+                z = logits[i, j]
+                y = targets[i, j]
+                e = exp(-fabs(z))
+                p = 1 / (1 + e) if z >= 0 else e / (1 + e)
+                loss += weights[i] * ((z if z > 0 else 0) - z * y + log1p(e)) / K
+                correct += weights[i] * ((z > 0) == (y > 0.5)) / K
+                grad_logits[i, j] = <floating> (weights[i] * (p - y) / (B * K))
+    return loss, correct
+
+
+def softmax_cross_entropy(
+    const floating[:, ::1] logits,  # IN  (B, K)
+    const int32_t[::1] targets,     # IN  (B,)  class numbers
+    const floating[::1] weights,    # IN  (B,)
+    floating[:, ::1] grad_logits,   # OUT (B, K)  gradient of the weighted mean over B
+):
+    """Softmax cross-entropy, log sum_k exp(z_k) - z_y, with derivative softmax(z) - onehot(y).
+
+    Returns the weighted sums of the loss and of the correct predictions (the first largest logit).
+    """
+    cdef Py_ssize_t B = logits.shape[0], K = logits.shape[1], i, j, best
+    cdef double loss = 0, correct = 0, total, largest
+    require(targets.shape[0] == B and weights.shape[0] == B
+            and grad_logits.shape[0] == B and grad_logits.shape[1] == K,
+            "targets, weights and grad_logits must fit logits")
+    require(K > 0 or B == 0, "logits must have a column")
+    with nogil:
+        for i in range(B):
+            best = 0
+            for j in range(1, K):
+                if logits[i, j] > logits[i, best]:
+                    best = j
+            largest = logits[i, best]
+            total = 0
+            for j in range(K):
+                total += exp(logits[i, j] - largest)
+            for j in range(K):
+                grad_logits[i, j] = <floating> (
+                    weights[i] * (exp(logits[i, j] - largest) / total - (j == targets[i])) / B)
+            loss += weights[i] * (log(total) + largest - logits[i, targets[i]])
+            correct += weights[i] * (best == targets[i])
+    return loss, correct
+
+
+# ---------------------------------------------------------------------------------------------
+# Optimisers
+# ---------------------------------------------------------------------------------------------
+
+
+def rmsprop(
+    floating[:, ::1] weights,       # INOUT (R, C)
+    const floating[:, ::1] grads,   # IN    (D, C)
+    floating[:, ::1] velocities,    # INOUT (R, C)  running mean of the squared gradient
+    const int32_t[::1] ids,         # IN    (D,)  distinct rows that the gradients belong to
+    int64_t[::1] touched,           # INOUT (R,)  step at which each row was last updated
+    int64_t step,                   # number of this step, from 1
+    double learning_rate,
+    double rho,
+    double epsilon,
+    int n_threads,
+):
+    """v := rho v + (1 - rho) g^2,  w := w - lr g / sqrt(v + epsilon), for the rows in ids.
+
+    A row without gradient keeps w, while its v decays by rho. So a row that sat out k - 1 steps
+    is brought up to date by rho**k at its next gradient, and the result is that of the dense
+    update. (Keras: epsilon stands inside the root.)
+    """
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], c
+    require(grads.shape[0] == D and grads.shape[1] == C and velocities.shape[1] == C
+            and velocities.shape[0] == weights.shape[0]
+            and touched.shape[0] == weights.shape[0], "grads, velocities, touched must fit weights")
+    if D == 0 or C == 0:
+        return
+    for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
+        rmsprop_chunk(&weights[0, 0], &grads[0, 0], &velocities[0, 0], &ids[0], &touched[0],
+                      c * CHUNK, min(D, c * CHUNK + CHUNK), C, step, <floating> learning_rate,
+                      rho, <floating> epsilon)
+
+
+cdef void rmsprop_chunk(
+    floating *weights, const floating *grads, floating *velocities, const int32_t *ids,
+    int64_t *touched, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t C, int64_t step,
+    floating learning_rate, double rho, floating epsilon
+) noexcept nogil:
+    cdef Py_ssize_t d, row
+    cdef double decay
+    for d in range(start, stop):
+        row = ids[d]
+        decay = rho if step - touched[row] == 1 else pow(rho, <double> (step - touched[row]))
+        touched[row] = step
+        rmsprop_loop(C, learning_rate, <floating> rho, <floating> decay, epsilon, grads + d * C,
+                     velocities + row * C, weights + row * C)
+
+
+def sgd(
+    floating[::1] weights,      # INOUT (P,)
+    const floating[::1] grads,  # IN    (P,)
+    floating[::1] velocities,   # INOUT (P,)
+    double learning_rate,
+    double momentum,
+    bint nesterov,
+):
+    """m := momentum m - lr g,  w := w + m, or w := w + momentum m - lr g by Nesterov."""
+    cdef Py_ssize_t P = weights.shape[0], i
+    cdef floating rate = <floating> learning_rate, inertia = <floating> momentum
+    require(grads.shape[0] == P and velocities.shape[0] == P, "all arrays must have one length")
+    with nogil:
+        for i in range(P):
+            velocities[i] = inertia * velocities[i] - rate * grads[i]
+            if nesterov:
+                weights[i] += inertia * velocities[i] - rate * grads[i]
+            else:
+                weights[i] += velocities[i]
+
+
+def adam(
+    floating[::1] weights,       # INOUT (P,)
+    const floating[::1] grads,   # IN    (P,)
+    floating[::1] moments,       # INOUT (P,)  running mean of the gradient
+    floating[::1] velocities,    # INOUT (P,)  running mean of its square
+    int64_t step,                # number of this step, from 1
+    double learning_rate,
+    double beta_1,
+    double beta_2,
+    double epsilon,
+):
+    """w := w - lr sqrt(1 - beta_2^step) / (1 - beta_1^step) m / (sqrt(v) + epsilon)
+
+    The form of Keras (and of the end of section 2 of Kingma and Ba): epsilon beside the root of
+    the uncorrected v.
+    """
+    cdef Py_ssize_t P = weights.shape[0]
+    cdef double rate = (learning_rate * sqrt(1 - pow(beta_2, <double> step))
+                        / (1 - pow(beta_1, <double> step)))
+    require(grads.shape[0] == P and moments.shape[0] == P and velocities.shape[0] == P,
+            "all arrays must have one length")
+    if P == 0:
+        return
+    with nogil:
+        adam_loop(P, <floating> rate, <floating> beta_1, <floating> beta_2, <floating> epsilon,
+                  &grads[0], &moments[0], &velocities[0], &weights[0])

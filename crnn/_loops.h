@@ -1,0 +1,73 @@
+/* Elementwise loops, written so that a compiler vectorises them.
+ *
+ * _variants.h includes this file once for each instruction set and each precision, with
+ *   REAL        float or double
+ *   NAME(x)     the name of x in this variant
+ *   TANH(x)     tanh in this precision
+ *   SQRT(x)     square root in this precision
+ */
+
+/* x := f(x).  The logistic function is a tanh: 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2. */
+TARGET static void NAME(activate)(int activation, ptrdiff_t n, REAL *restrict x) {
+    switch (activation) {
+    case CRNN_TANH:
+        for (ptrdiff_t i = 0; i < n; i++) x[i] = TANH(x[i]);
+        break;
+    case CRNN_RELU: /* written so that NaN stays NaN */
+        for (ptrdiff_t i = 0; i < n; i++) x[i] = x[i] < 0 ? 0 : x[i];
+        break;
+    case CRNN_SIGMOID:
+        for (ptrdiff_t i = 0; i < n; i++)
+            x[i] = (REAL)0.5 + (REAL)0.5 * TANH((REAL)0.5 * x[i]);
+        break;
+    default: /* linear */
+        break;
+    }
+}
+
+/* grad_in := grad_out f'(x), with f' written in y = f(x): tanh' = 1 - y^2, sigmoid' = y (1 - y). */
+TARGET static void NAME(activate_backward)(int activation, ptrdiff_t n, const REAL *restrict y,
+                                           const REAL *restrict grad_out,
+                                           REAL *restrict grad_in) {
+    switch (activation) {
+    case CRNN_TANH:
+        for (ptrdiff_t i = 0; i < n; i++) grad_in[i] = grad_out[i] * (1 - y[i] * y[i]);
+        break;
+    case CRNN_RELU:
+        for (ptrdiff_t i = 0; i < n; i++) grad_in[i] = y[i] > 0 ? grad_out[i] : 0;
+        break;
+    case CRNN_SIGMOID:
+        for (ptrdiff_t i = 0; i < n; i++) grad_in[i] = grad_out[i] * (y[i] * (1 - y[i]));
+        break;
+    default:
+        memcpy(grad_in, grad_out, (size_t)n * sizeof(REAL));
+        break;
+    }
+}
+
+/* y := y + x */
+TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict y) {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* v := decay v + (1 - rho) g^2;  w := w - rate g / sqrt(v + epsilon).  decay is rho, or a power of
+ * rho where v waited for more than one step. */
+TARGET static void NAME(rmsprop)(ptrdiff_t n, REAL rate, REAL rho, REAL decay, REAL epsilon,
+                                 const REAL *restrict g, REAL *restrict v, REAL *restrict w) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        v[i] = decay * v[i] + (1 - rho) * (g[i] * g[i]);
+        w[i] -= rate * g[i] / SQRT(v[i] + epsilon);
+    }
+}
+
+/* m := beta_1 m + (1 - beta_1) g;  v := beta_2 v + (1 - beta_2) g^2;
+ * w := w - rate m / (sqrt(v) + epsilon), with the bias corrections in rate. */
+TARGET static void NAME(adam)(ptrdiff_t n, REAL rate, REAL beta_1, REAL beta_2, REAL epsilon,
+                              const REAL *restrict g, REAL *restrict m, REAL *restrict v,
+                              REAL *restrict w) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        m[i] = beta_1 * m[i] + (1 - beta_1) * g[i];
+        v[i] = beta_2 * v[i] + (1 - beta_2) * (g[i] * g[i]);
+        w[i] -= rate * m[i] / (SQRT(v[i]) + epsilon);
+    }
+}

@@ -1,0 +1,73 @@
+# The C loops of _variants.h under one fused name each.
+
+from cython cimport floating
+
+cdef extern from "_variants.h" nogil:
+    enum:
+        CRNN_TANH
+        CRNN_RELU
+        CRNN_SIGMOID
+        CRNN_LINEAR
+
+    # Each stands for the function of the variant in use.
+    void activate_f32(int, ptrdiff_t, float *)
+    void activate_f64(int, ptrdiff_t, double *)
+    void activate_backward_f32(int, ptrdiff_t, const float *, const float *, float *)
+    void activate_backward_f64(int, ptrdiff_t, const double *, const double *, double *)
+    void add_f32(ptrdiff_t, const float *, float *)
+    void add_f64(ptrdiff_t, const double *, double *)
+    void rmsprop_f32(ptrdiff_t, float, float, float, float, const float *, float *, float *)
+    void rmsprop_f64(ptrdiff_t, double, double, double, double, const double *, double *, double *)
+    void adam_f32(
+        ptrdiff_t, float, float, float, float, const float *, float *, float *, float *)
+    void adam_f64(
+        ptrdiff_t, double, double, double, double, const double *, double *, double *, double *)
+
+    void crnn_choose_variant()
+    const char *crnn_variant_name()
+
+
+cdef inline void activate(int activation, Py_ssize_t n, floating *x) noexcept nogil:
+    """x := f(x)"""
+    if floating is float:
+        activate_f32(activation, n, x)
+    else:
+        activate_f64(activation, n, x)
+
+
+cdef inline void activate_backward(
+    int activation, Py_ssize_t n, const floating *y, const floating *grad_out, floating *grad_in
+) noexcept nogil:
+    """grad_in := grad_out f'(x), from y = f(x)"""
+    if floating is float:
+        activate_backward_f32(activation, n, y, grad_out, grad_in)
+    else:
+        activate_backward_f64(activation, n, y, grad_out, grad_in)
+
+
+cdef inline void add(Py_ssize_t n, const floating *x, floating *y) noexcept nogil:
+    """y := y + x"""
+    if floating is float:
+        add_f32(n, x, y)
+    else:
+        add_f64(n, x, y)
+
+
+cdef inline void rmsprop_loop(
+    Py_ssize_t n, floating rate, floating rho, floating decay, floating epsilon,
+    const floating *g, floating *v, floating *w
+) noexcept nogil:
+    if floating is float:
+        rmsprop_f32(n, rate, rho, decay, epsilon, g, v, w)
+    else:
+        rmsprop_f64(n, rate, rho, decay, epsilon, g, v, w)
+
+
+cdef inline void adam_loop(
+    Py_ssize_t n, floating rate, floating beta_1, floating beta_2, floating epsilon,
+    const floating *g, floating *m, floating *v, floating *w
+) noexcept nogil:
+    if floating is float:
+        adam_f32(n, rate, beta_1, beta_2, epsilon, g, m, v, w)
+    else:
+        adam_f64(n, rate, beta_1, beta_2, epsilon, g, m, v, w)

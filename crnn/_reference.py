@@ -1,0 +1,155 @@
+"""The kernels of ``_core`` in plain NumPy, for readers and for the tests.
+
+Same names, same signatures, same layout of the buffers; ``n_threads`` and work space are ignored.
+Each sequence is walked on its own, step by step, as in the textbook.
+"""
+
+import numpy as np
+from scipy.special import expit, log_softmax, softmax
+
+ACTIVATIONS = {
+    0: (np.tanh, lambda y: 1 - y**2),
+    1: (lambda x: np.maximum(x, 0), lambda y: (y > 0).astype(y.dtype)),
+    2: (expit, lambda y: y * (1 - y)),
+    3: (lambda x: x, np.ones_like),
+}
+
+
+def walks(offsets, tile):
+    """Where the kernels keep each sequence: yields the rows of its states and transitions.
+
+    A tile lays its states out block by block, one block a time s, with a row for each sequence
+    that has a state at s (see the Design note of ``_core``).
+    """
+    lengths = np.diff(offsets)
+    for top in range(0, len(lengths), tile):
+        members = lengths[top : top + tile]
+        steps = members[0]
+        sizes = [np.sum(members >= steps - s) for s in range(steps + 1)]
+        blocks = np.concatenate([[0], np.cumsum(sizes)])
+        for r, length in enumerate(members):
+            places = blocks[steps - length : steps + 1] + r
+            yield offsets[top] + top + places, offsets[top] + places[:-1]
+
+
+def schedule(starts, offsets, tile, n_threads, positions):
+    for start, (_, transitions) in zip(starts, walks(offsets, tile), strict=True):
+        positions[transitions] = start + np.arange(len(transitions))
+
+
+def distinct(tokens, slots, ids, rows, first, members):
+    unique, appearance, inverse = np.unique(tokens, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(appearance))
+    rows[:] = rank[inverse]
+    ids[rank] = unique
+    members[:] = np.argsort(rows, kind="stable")
+    first[: len(unique) + 1] = np.concatenate([[0], np.cumsum(np.bincount(rows))])
+    return len(unique)
+
+
+def sum_members(values, first, members, n_threads, out):
+    for d in range(len(out)):
+        out[d] = values[members[first[d] : first[d + 1]]].sum(axis=0)
+
+
+def dense(inputs, kernel, bias, n_threads, out):
+    out[:] = inputs @ kernel + bias
+
+
+def dense_backward(
+    inputs, kernel, grad_out, n_threads, partial_sums, grad_inputs, grad_kernel, grad_bias
+):
+    grad_inputs[:] = grad_out @ kernel.T
+    grad_kernel[:] = inputs.T @ grad_out
+    grad_bias[:] = grad_out.sum(axis=0)
+
+
+def forward(
+    table,
+    rows,
+    offsets,
+    initial,
+    initial_rows,
+    recurrent_kernel,
+    activation,
+    tile,
+    n_threads,
+    keep_states,
+    states,
+    last,
+):
+    f, _ = ACTIVATIONS[activation]
+    for i, (places, transitions) in enumerate(walks(offsets, tile)):
+        h = initial[initial_rows[i]]
+        path = [h]
+        for row in rows[transitions]:
+            h = f(table[row] + h @ recurrent_kernel)
+            path.append(h)
+        last[i] = h
+        if keep_states:
+            states[places] = path
+
+
+def backward(
+    states,
+    offsets,
+    recurrent_kernel,
+    grad_last,
+    grad_states,
+    activation,
+    tile,
+    n_threads,
+    partial_sums,
+    grad_steps,
+    grad_initial,
+    grad_recurrent_kernel,
+):
+    _, derivative = ACTIVATIONS[activation]
+    grad_recurrent_kernel[:] = 0
+    incoming = grad_states if len(grad_states) else np.zeros_like(states)
+    for i, (places, transitions) in enumerate(walks(offsets, tile)):
+        dh = grad_last[i] + incoming[places[-1]]
+        for t in reversed(range(len(transitions))):
+            before, after = places[t], places[t + 1]
+            da = dh * derivative(states[after])
+            grad_steps[transitions[t]] = da
+            grad_recurrent_kernel += np.outer(states[before], da)
+            dh = da @ recurrent_kernel.T + incoming[before]
+        grad_initial[i] = dh
+
+
+def sigmoid_cross_entropy(logits, targets, weights, grad_logits):
+    B, K = logits.shape
+    losses = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
+    grad_logits[:] = weights[:, None] * (expit(logits) - targets) / (B * K)
+    correct = (logits > 0) == (targets > 0.5)
+    return weights @ losses.mean(axis=1), weights @ correct.mean(axis=1)
+
+
+def softmax_cross_entropy(logits, targets, weights, grad_logits):
+    B, K = logits.shape
+    losses = -log_softmax(logits, axis=1)[np.arange(B), targets]
+    grad_logits[:] = weights[:, None] * (softmax(logits, axis=1) - np.eye(K)[targets]) / B
+    return weights @ losses, weights @ (logits.argmax(axis=1) == targets)
+
+
+def rmsprop(
+    weights, grads, velocities, ids, touched, step, learning_rate, rho, epsilon, n_threads
+):
+    waited = (step - touched[ids])[:, None]
+    v = rho**waited * velocities[ids] + (1 - rho) * grads**2
+    velocities[ids] = v
+    weights[ids] -= learning_rate * grads / np.sqrt(v + epsilon)
+    touched[ids] = step
+
+
+def sgd(weights, grads, velocities, learning_rate, momentum, nesterov):
+    velocities[:] = momentum * velocities - learning_rate * grads
+    weights += momentum * velocities - learning_rate * grads if nesterov else velocities
+
+
+def adam(weights, grads, moments, velocities, step, learning_rate, beta_1, beta_2, epsilon):
+    moments[:] = beta_1 * moments + (1 - beta_1) * grads
+    velocities[:] = beta_2 * velocities + (1 - beta_2) * grads**2
+    rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    weights -= rate * moments / (np.sqrt(velocities) + epsilon)

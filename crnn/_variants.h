@@ -1,0 +1,126 @@
+/* The loops of _loops.h compiled for several instruction sets, and the choice among them.
+ *
+ * On x86-64 with GCC or clang there are three variants, named after the levels of the x86-64
+ * psABI: v2 (SSE4.2), v3 (AVX2 and FMA) and v4 (AVX-512).  Anywhere else there is one, compiled
+ * for the target that the build was asked for.
+ */
+#ifndef CRNN_VARIANTS_H
+#define CRNN_VARIANTS_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "_tanh.h"
+
+#if defined(_MSC_VER)
+#define restrict __restrict
+#endif
+
+enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
+
+#define DECLARE_LOOPS(REAL, SUFFIX)                                                              \
+    typedef struct {                                                                             \
+        void (*activate)(int, ptrdiff_t, REAL *);                                                \
+        void (*activate_backward)(int, ptrdiff_t, const REAL *, const REAL *, REAL *);           \
+        void (*add)(ptrdiff_t, const REAL *, REAL *);                                            \
+        void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
+        void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *, REAL *);   \
+    } loops_##SUFFIX;
+
+DECLARE_LOOPS(float, f32)
+DECLARE_LOOPS(double, f64)
+
+typedef struct {
+    const char *name;
+    loops_f32 f32;
+    loops_f64 f64;
+} crnn_variant;
+
+#define LOOPS(level, type)                                                                       \
+    {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
+     level##_rmsprop_##type, level##_adam_##type}
+#define VARIANT(level) {#level, LOOPS(level, f32), LOOPS(level, f64)}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#define LEVEL(x) v2_##x
+#define TARGET __attribute__((target("sse4.2")))
+#include "_precisions.h"
+#undef LEVEL
+#undef TARGET
+
+#define LEVEL(x) v3_##x
+#define TARGET __attribute__((target("avx2,fma")))
+#include "_precisions.h"
+#undef LEVEL
+#undef TARGET
+
+#define LEVEL(x) v4_##x
+#define TARGET                                                                                   \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#include "_precisions.h"
+#undef LEVEL
+#undef TARGET
+
+static const crnn_variant crnn_variants[] = {VARIANT(v4), VARIANT(v3), VARIANT(v2)};
+
+static int crnn_runs_here(const char *name) {
+    __builtin_cpu_init();
+    if (strcmp(name, "v4") == 0)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("fma");
+    if (strcmp(name, "v3") == 0)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return 1;
+}
+
+#else
+
+#define LEVEL(x) plain_##x
+#define TARGET
+#include "_precisions.h"
+#undef LEVEL
+#undef TARGET
+
+static const crnn_variant crnn_variants[] = {VARIANT(plain)};
+
+static int crnn_runs_here(const char *name) {
+    (void)name;
+    return 1;
+}
+
+#endif
+
+static const crnn_variant *crnn_loops;
+
+#define activate_f32 crnn_loops->f32.activate
+#define activate_f64 crnn_loops->f64.activate
+#define activate_backward_f32 crnn_loops->f32.activate_backward
+#define activate_backward_f64 crnn_loops->f64.activate_backward
+#define add_f32 crnn_loops->f32.add
+#define add_f64 crnn_loops->f64.add
+#define rmsprop_f32 crnn_loops->f32.rmsprop
+#define rmsprop_f64 crnn_loops->f64.rmsprop
+#define adam_f32 crnn_loops->f32.adam
+#define adam_f64 crnn_loops->f64.adam
+
+/* Called once, at import: the best variant that runs here, or the one that the environment
+ * variable CRNN_SIMD names. */
+static void crnn_choose_variant(void) {
+    const size_t count = sizeof(crnn_variants) / sizeof(crnn_variants[0]);
+    const char *wanted = getenv("CRNN_SIMD");
+    crnn_loops = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const crnn_variant *variant = &crnn_variants[i];
+        if (!crnn_runs_here(variant->name)) continue;
+        if (crnn_loops == NULL || (wanted != NULL && strcmp(wanted, variant->name) == 0))
+            crnn_loops = variant;
+    }
+}
+
+static const char *crnn_variant_name(void) { return crnn_loops->name; }
+
+#endif

@@ -1,0 +1,339 @@
+"""Each kernel against its NumPy twin, over precisions, sizes, ragged lengths and threads."""
+
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+
+from crnn import _core, _reference
+
+SIZES = [1, 7, 32, 65]
+TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
+KERNELS = [
+    name
+    for name, value in vars(_core).items()
+    if callable(value) and getattr(value, "__module__", None) == "crnn._core"
+    and name != "workspace_rows"
+]
+
+
+def assert_close(got, wanted, dtype, scale=1.0):
+    """Agreement relative to the size of the values, as rounding errors of sums are."""
+    got, wanted = np.asarray(got, np.float64), np.asarray(wanted, np.float64)
+    largest = max(np.abs(wanted).max(initial=0), 1e-30)
+    assert np.abs(got - wanted).max(initial=0) <= TOLERANCE[dtype] * scale * largest
+
+
+def lengths_of(kind, B, T, rng):
+    """Sequence lengths, the longest first."""
+    if kind == "equal":
+        return np.full(B, T)
+    return np.sort(rng.integers(0, T + 1, B))[::-1]
+
+
+class Batch:
+    """Random buffers of one batch, the same for kernel and twin."""
+
+    def __init__(self, kind, B, T, H, dtype, tile=24, seed=0):
+        rng = np.random.default_rng(seed)
+        self.offsets = np.concatenate([[0], np.cumsum(lengths_of(kind, B, T, rng))])
+        self.N, self.B, self.H, self.tile, self.dtype = self.offsets[-1], B, H, tile, dtype
+        D = max(1, self.N // 3)
+        self.table = rng.normal(size=(D, H)).astype(dtype)
+        self.rows = rng.integers(0, D, self.N).astype(np.int32)
+        self.initial = rng.normal(size=(3, H)).astype(dtype)
+        self.initial_rows = rng.integers(0, 3, B).astype(np.int32)
+        # A contraction, so that rounding errors die out instead of growing along the sequence.
+        kernel = rng.normal(size=(H, H))
+        self.kernel = (0.8 * kernel / np.linalg.norm(kernel, 2)).astype(dtype)
+        self.grad_last = rng.normal(size=(B, H)).astype(dtype)
+        self.grad_states = rng.normal(size=(self.N + B, H)).astype(dtype)
+
+    def forward(self, module, dtype, activation=0, keep=True, n_threads=1):
+        rows = self.N + self.B if keep else 2 * self.B
+        states, last = np.zeros((rows, self.H), dtype), np.zeros((self.B, self.H), dtype)
+        module.forward(
+            self.table.astype(dtype), self.rows, self.offsets, self.initial.astype(dtype),
+            self.initial_rows, self.kernel.astype(dtype), activation, self.tile, n_threads, keep,
+            states, last,
+        )
+        return states, last
+
+    def backward(self, module, dtype, states, activation=0, every_step=False, n_threads=1):
+        H = self.H
+        grad_states = self.grad_states if every_step else self.grad_states[:0]
+        partial_sums = np.empty((_core.workspace_rows(self.B, self.tile), H, H), dtype)
+        out = [np.zeros(shape, dtype) for shape in [(self.N, H), (self.B, H), (H, H)]]
+        module.backward(
+            states.astype(dtype), self.offsets, self.kernel.astype(dtype),
+            self.grad_last.astype(dtype), grad_states.astype(dtype), activation, self.tile,
+            n_threads, partial_sums, *out,
+        )
+        return out
+
+
+def test_every_kernel_has_a_twin_and_a_test():
+    assert KERNELS, "no kernel found: the enumeration is broken"
+    tests = {name for name in globals() if name.startswith("test_")}
+    for name in KERNELS:
+        twin = getattr(_reference, name)
+        kernel_parameters = list(inspect.signature(getattr(_core, name)).parameters)
+        assert list(inspect.signature(twin).parameters) == kernel_parameters
+        assert f"test_{name}" in tests
+
+
+@pytest.mark.parametrize("kind", ["equal", "ragged"])
+@pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
+def test_schedule(B, T, kind):
+    batch = Batch(kind, B, T, 1, "float64")
+    starts = np.random.default_rng(1).permutation(B) * T
+    got, wanted = np.full(batch.N, -1), np.full(batch.N, -2)
+    _core.schedule(starts, batch.offsets, batch.tile, 2, got)
+    _reference.schedule(starts, batch.offsets, batch.tile, 1, wanted)
+    np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("N", [0, 1, 7, 1000])
+def test_distinct(N):
+    tokens = np.random.default_rng(0).integers(0, 50, N).astype(np.int32)
+    results = []
+    for module in [_core, _reference]:
+        slots = np.full(50, -1, np.int32)
+        ids, rows, members = (np.zeros(N, np.int32) for _ in range(3))
+        first = np.zeros(N + 1, np.int64)
+        D = module.distinct(tokens, slots, ids, rows, first, members)
+        assert (slots == -1).all()
+        results.append([ids[:D], rows, first[: D + 1], members])
+    for got, wanted in zip(*results, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    ids, rows, *_ = results[0]
+    np.testing.assert_array_equal(ids[rows], tokens)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("H", SIZES)
+def test_sum_members(H, dtype):
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([np.arange(200), rng.integers(0, 200, 1500)])
+    members = np.argsort(rows, kind="stable").astype(np.int32)
+    first = np.concatenate([[0], np.cumsum(np.bincount(rows))])
+    values = rng.normal(size=(len(rows), H)).astype(dtype)
+    got, wanted = np.empty((200, H), dtype), np.empty((200, H))
+    _core.sum_members(values, first, members, 2, got)
+    _reference.sum_members(values.astype(np.float64), first, members, 1, wanted)
+    assert_close(got, wanted, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("D", "F", "H"), [(0, 7, 7), (1, 1, 1), (7, 65, 32), (600, 32, 65)])
+def test_dense(D, F, H, dtype):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape).astype(dtype) for shape in [(D, F), (F, H), (H,)]]
+    got, wanted = np.empty((D, H), dtype), np.empty((D, H))
+    _core.dense(*arrays, 2, got)
+    _reference.dense(*(a.astype(np.float64) for a in arrays), 1, wanted)
+    assert_close(got, wanted, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("D", "F", "H"), [(0, 7, 7), (1, 1, 1), (7, 65, 32), (600, 32, 65)])
+def test_dense_backward(D, F, H, dtype):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape).astype(dtype) for shape in [(D, F), (F, H), (D, H)]]
+    results = []
+    for module, kind in [(_core, dtype), (_reference, "float64")]:
+        work = np.empty((_core.workspace_rows(D), F + 1, H), kind)
+        out = [np.empty(shape, kind) for shape in [(D, F), (F, H), (H,)]]
+        module.dense_backward(*(a.astype(kind) for a in arrays), 2, work, *out)
+        results.append(out)
+    for got, wanted in zip(*results, strict=True):
+        assert_close(got, wanted, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kind", ["equal", "ragged"])
+@pytest.mark.parametrize("H", SIZES)
+@pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
+def test_forward(B, T, H, kind, dtype):
+    batch = Batch(kind, B, T, H, dtype)
+    states, last = batch.forward(_reference, "float64")
+    for keep, n_threads in [(True, 1), (False, 2)]:
+        got_states, got_last = batch.forward(_core, dtype, keep=keep, n_threads=n_threads)
+        assert_close(got_last, last, dtype)
+        if keep:
+            assert_close(got_states, states, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kind", ["equal", "ragged"])
+@pytest.mark.parametrize("H", SIZES)
+@pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
+def test_backward(B, T, H, kind, dtype):
+    batch = Batch(kind, B, T, H, dtype)
+    states, _ = batch.forward(_reference, dtype)
+    for every_step in [False, True]:
+        wanted = batch.backward(_reference, "float64", states, every_step=every_step)
+        got = batch.backward(_core, dtype, states, every_step=every_step, n_threads=2)
+        for a, b in zip(got, wanted, strict=True):
+            assert_close(a, b, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("activation", range(4))
+def test_activations(activation, dtype):
+    batch = Batch("ragged", 7, 7, 32, dtype)
+    states, last = batch.forward(_reference, "float64", activation)
+    got_states, got_last = batch.forward(_core, dtype, activation)
+    assert_close(got_states, states, dtype)
+    assert_close(got_last, last, dtype)
+    wanted = batch.backward(_reference, "float64", got_states, activation)
+    got = batch.backward(_core, dtype, got_states, activation)
+    for a, b in zip(got, wanted, strict=True):
+        assert_close(a, b, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_threads_do_not_change_a_bit(dtype):
+    batch = Batch("ragged", 100, 50, 32, dtype)
+    states, last = batch.forward(_core, dtype)
+    gradients = batch.backward(_core, dtype, states)
+    for n_threads in [2, 3, 4]:
+        again = batch.forward(_core, dtype, n_threads=n_threads)
+        np.testing.assert_array_equal(again[0], states)
+        np.testing.assert_array_equal(again[1], last)
+        for a, b in zip(batch.backward(_core, dtype, states, n_threads=n_threads), gradients,
+                        strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("activation", range(4))
+def test_backward_against_central_differences(activation):
+    """The gradients of a weighted sum of all states, by every input of the reference recurrence."""
+    batch = Batch("ragged", 3, 5, 4, "float64", seed=3)
+    states, _ = batch.forward(_reference, "float64", activation)
+    grad_steps, grad_initial, grad_kernel = batch.backward(
+        _reference, "float64", states, activation, every_step=True
+    )
+    grad_table = np.zeros_like(batch.table)
+    np.add.at(grad_table, batch.rows, grad_steps)
+    grad_states_start = np.zeros_like(batch.initial)
+    np.add.at(grad_states_start, batch.initial_rows, grad_initial)
+
+    def loss():
+        states, last = batch.forward(_reference, "float64", activation)
+        return np.sum(states * batch.grad_states) + np.sum(last * batch.grad_last)
+
+    eps = 1e-6
+    for array, gradient in [
+        (batch.table, grad_table),
+        (batch.initial, grad_states_start),
+        (batch.kernel, grad_kernel),
+    ]:
+        for index in np.ndindex(array.shape):
+            value = array[index]
+            array[index] = value + eps
+            upper = loss()
+            array[index] = value - eps
+            lower = loss()
+            array[index] = value
+            numeric = (upper - lower) / (2 * eps)
+            assert abs(numeric - gradient[index]) <= 1e-7 * max(1, abs(numeric))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("K", [1, 5])
+def test_sigmoid_cross_entropy(K, dtype):
+    rng = np.random.default_rng(0)
+    logits = (10 * rng.normal(size=(40, K))).astype(dtype)
+    logits[0], logits[1], logits[2] = 0, 500, -500
+    targets = rng.integers(0, 2, (40, K)).astype(dtype)
+    weights = rng.uniform(size=40).astype(dtype)
+    got_grad, grad = np.empty_like(logits), np.empty((40, K))
+    got = _core.sigmoid_cross_entropy(logits, targets, weights, got_grad)
+    wanted = _reference.sigmoid_cross_entropy(
+        logits.astype(np.float64), targets, weights.astype(np.float64), grad
+    )
+    assert_close(got, wanted, dtype)
+    assert_close(got_grad, grad, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_softmax_cross_entropy(dtype):
+    rng = np.random.default_rng(0)
+    logits = (10 * rng.normal(size=(40, 5))).astype(dtype)
+    logits[0], logits[1] = 0, 500
+    targets = rng.integers(0, 5, 40).astype(np.int32)
+    weights = rng.uniform(size=40).astype(dtype)
+    got_grad, grad = np.empty_like(logits), np.empty((40, 5))
+    got = _core.softmax_cross_entropy(logits, targets, weights, got_grad)
+    wanted = _reference.softmax_cross_entropy(
+        logits.astype(np.float64), targets, weights.astype(np.float64), grad
+    )
+    assert_close(got, wanted, dtype)
+    assert_close(got_grad, grad, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_rmsprop(dtype):
+    """Rows that sit out some steps end where the dense update leaves them."""
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(20, 7))
+    states = {}
+    for key, kind in [("kernel", dtype), ("twin", "float64"), ("dense", "float64")]:
+        states[key] = start.astype(kind), np.zeros((20, 7), kind), np.zeros(20, np.int64)
+    for step in range(1, 31):
+        ids = rng.choice(20, rng.integers(1, 6), replace=False).astype(np.int32)
+        grads = rng.normal(size=(len(ids), 7))
+        everywhere = np.zeros((20, 7))
+        everywhere[ids] = grads
+        for key, module, g, rows in [
+            ("kernel", _core, grads.astype(dtype), ids),
+            ("twin", _reference, grads, ids),
+            ("dense", _reference, everywhere, np.arange(20, dtype=np.int32)),
+        ]:
+            w, v, touched = states[key]
+            module.rmsprop(w, g, v, rows, touched, step, 1e-2, 0.9, 1e-7, 2)
+    assert_close(states["kernel"][0], states["twin"][0], dtype, 10)
+    assert_close(states["kernel"][1], states["twin"][1], dtype, 10)
+    assert_close(states["twin"][0], states["dense"][0], "float64", 10)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_sgd(momentum, nesterov, dtype):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=33)
+    got, wanted = [[start.astype(k), np.zeros(33, k)] for k in (dtype, "float64")]
+    for _ in range(5):
+        g = rng.normal(size=33)
+        _core.sgd(got[0], g.astype(dtype), got[1], 0.1, momentum, nesterov)
+        _reference.sgd(wanted[0], g, wanted[1], 0.1, momentum, nesterov)
+    assert_close(got[0], wanted[0], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_adam(dtype):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=33)
+    got, wanted = [[start.astype(k), np.zeros(33, k), np.zeros(33, k)] for k in (dtype, "float64")]
+    for step in range(1, 6):
+        g = rng.normal(size=33)
+        _core.adam(got[0], g.astype(dtype), *got[1:], step, 0.1, 0.9, 0.999, 1e-7)
+        _reference.adam(wanted[0], g, *wanted[1:], step, 0.1, 0.9, 0.999, 1e-7)
+    assert_close(got[0], wanted[0], dtype)
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 3, 4, 8, 9, 10, 11])
+def test_buffers_that_do_not_fit_are_refused(position):
+    """Each array of backward, made one row short, is an error and not a write out of bounds."""
+    batch = Batch("equal", 7, 7, 7, "float64")
+    states, _ = batch.forward(_core, "float64")
+    arrays = [
+        states, batch.offsets, batch.kernel, batch.grad_last, batch.grad_states, 0, batch.tile, 1,
+        np.empty((1, 7, 7)), np.empty((batch.N, 7)), np.empty((7, 7)), np.empty((7, 7)),
+    ]
+    _core.backward(*arrays)
+    arrays[position] = arrays[position][1:].copy()
+    with pytest.raises(ValueError, match="must"):
+        _core.backward(*arrays)
