@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from glob import glob
 from pathlib import Path
 
 import scipy
@@ -57,7 +58,7 @@ def blas_int_include():
 
 setup(
     ext_modules=cythonize(
-        [Extension("crnn._core", ["crnn/_core.pyx"])],
+        [Extension("crnn._core", ["crnn/_core.pyx"], depends=glob("crnn/*.h"))],
         include_path=[blas_int_include()],
     ),
     cmdclass={"build_ext": BuildExt},

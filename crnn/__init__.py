@@ -1,0 +1,6 @@
+"""Simple recurrent networks for CPUs, with a scikit-learn face."""
+
+from crnn._layer import SimpleRNN
+from crnn._version import __version__
+
+__all__ = ["SimpleRNN", "__version__"]

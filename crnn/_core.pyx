@@ -39,7 +39,7 @@ D distinct inputs (rows of the table).
 
 from cython cimport floating
 from cython.parallel cimport prange
-from libc.math cimport exp, fabs, log1p, log, pow, sqrt
+from libc.math cimport exp, fabs, log, log1p, pow, sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
@@ -233,7 +233,7 @@ def dense_backward(
     const floating[:, ::1] grad_out,     # IN  (D, H)
     int n_threads,
     floating[:, :, ::1] partial_sums,    # WORK (workspace_rows(D), F + 1, H)
-    floating[:, ::1] grad_inputs,        # OUT (D, F)
+    floating[:, ::1] grad_inputs,        # OUT (D, F), or (0, F) if nobody asks for it
     floating[:, ::1] grad_kernel,        # OUT (F, H)
     floating[::1] grad_bias,             # OUT (H,)
 ):
@@ -242,8 +242,8 @@ def dense_backward(
     cdef Py_ssize_t n_chunks = count_chunks(D, CHUNK)
     require(kernel.shape[0] == F and grad_out.shape[0] == D and grad_out.shape[1] == H,
             "kernel and grad_out must fit inputs")
-    require(grad_inputs.shape[0] == D and grad_inputs.shape[1] == F
-            and grad_kernel.shape[0] == F and grad_kernel.shape[1] == H
+    require((grad_inputs.shape[0] == 0 or grad_inputs.shape[0] == D)
+            and grad_inputs.shape[1] == F and grad_kernel.shape[0] == F and grad_kernel.shape[1] == H
             and grad_bias.shape[0] == H, "the gradients must have the shapes of what they are of")
     require(partial_sums.shape[0] >= n_chunks and partial_sums.shape[1] == F + 1
             and partial_sums.shape[2] == H, "partial_sums must be (workspace_rows(D), F + 1, H)")
@@ -255,7 +255,8 @@ def dense_backward(
         dense_backward_chunk(
             &inputs[c * CHUNK, 0], &kernel[0, 0], &grad_out[c * CHUNK, 0],
             min(CHUNK, D - c * CHUNK), F, H,
-            &grad_inputs[c * CHUNK, 0], &partial_sums[c, 0, 0], &partial_sums[c, F, 0])
+            &grad_inputs[c * CHUNK, 0] if grad_inputs.shape[0] > 0 else NULL,
+            &partial_sums[c, 0, 0], &partial_sums[c, F, 0])
     for c in range(n_chunks):
         add(F * H, &partial_sums[c, 0, 0], &grad_kernel[0, 0])
         add(H, &partial_sums[c, F, 0], &grad_bias[0])
@@ -267,7 +268,8 @@ cdef void dense_backward_chunk(
     floating *grad_inputs, floating *grad_kernel, floating *grad_bias
 ) noexcept nogil:
     cdef Py_ssize_t d
-    gemm(False, True, D, F, H, grad_out, kernel, <floating> 0, grad_inputs)
+    if grad_inputs != NULL:
+        gemm(False, True, D, F, H, grad_out, kernel, <floating> 0, grad_inputs)
     gemm(True, False, F, H, D, inputs, grad_out, <floating> 0, grad_kernel)
     memset(grad_bias, 0, H * sizeof(floating))
     for d in range(D):
@@ -536,7 +538,7 @@ cdef void rmsprop_chunk(
         row = ids[d]
         decay = rho if step - touched[row] == 1 else pow(rho, <double> (step - touched[row]))
         touched[row] = step
-        rmsprop_loop(C, learning_rate, <floating> rho, <floating> decay, epsilon, grads + d * C,
+        rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon, grads + d * C,
                      velocities + row * C, weights + row * C)
 
 
@@ -585,5 +587,6 @@ def adam(
     if P == 0:
         return
     with nogil:
-        adam_loop(P, <floating> rate, <floating> beta_1, <floating> beta_2, <floating> epsilon,
+        adam_loop(P, <floating> rate, <floating> beta_1, <floating> (1 - beta_1),
+                  <floating> beta_2, <floating> (1 - beta_2), <floating> epsilon,
                   &grads[0], &moments[0], &velocities[0], &weights[0])

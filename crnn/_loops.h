@@ -50,24 +50,25 @@ TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
     for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-/* v := decay v + (1 - rho) g^2;  w := w - rate g / sqrt(v + epsilon).  decay is rho, or a power of
- * rho where v waited for more than one step. */
-TARGET static void NAME(rmsprop)(ptrdiff_t n, REAL rate, REAL rho, REAL decay, REAL epsilon,
+/* v := decay v + gain g^2;  w := w - rate g / sqrt(v + epsilon).  decay is rho, or a power of rho
+ * where v waited for more than one step; gain is 1 - rho, subtracted in double precision (in
+ * single precision 1 - 0.999 is off by 5e-5). */
+TARGET static void NAME(rmsprop)(ptrdiff_t n, REAL rate, REAL decay, REAL gain, REAL epsilon,
                                  const REAL *restrict g, REAL *restrict v, REAL *restrict w) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        v[i] = decay * v[i] + (1 - rho) * (g[i] * g[i]);
+        v[i] = decay * v[i] + gain * (g[i] * g[i]);
         w[i] -= rate * g[i] / SQRT(v[i] + epsilon);
     }
 }
 
-/* m := beta_1 m + (1 - beta_1) g;  v := beta_2 v + (1 - beta_2) g^2;
- * w := w - rate m / (sqrt(v) + epsilon), with the bias corrections in rate. */
-TARGET static void NAME(adam)(ptrdiff_t n, REAL rate, REAL beta_1, REAL beta_2, REAL epsilon,
-                              const REAL *restrict g, REAL *restrict m, REAL *restrict v,
-                              REAL *restrict w) {
+/* m := beta_1 m + gain_1 g;  v := beta_2 v + gain_2 g^2;  w := w - rate m / (sqrt(v) + epsilon),
+ * with the bias corrections in rate and gain = 1 - beta. */
+TARGET static void NAME(adam)(ptrdiff_t n, REAL rate, REAL beta_1, REAL gain_1, REAL beta_2,
+                              REAL gain_2, REAL epsilon, const REAL *restrict g, REAL *restrict m,
+                              REAL *restrict v, REAL *restrict w) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        m[i] = beta_1 * m[i] + (1 - beta_1) * g[i];
-        v[i] = beta_2 * v[i] + (1 - beta_2) * (g[i] * g[i]);
+        m[i] = beta_1 * m[i] + gain_1 * g[i];
+        v[i] = beta_2 * v[i] + gain_2 * (g[i] * g[i]);
         w[i] -= rate * m[i] / (SQRT(v[i]) + epsilon);
     }
 }

@@ -19,9 +19,11 @@ cdef extern from "_variants.h" nogil:
     void rmsprop_f32(ptrdiff_t, float, float, float, float, const float *, float *, float *)
     void rmsprop_f64(ptrdiff_t, double, double, double, double, const double *, double *, double *)
     void adam_f32(
-        ptrdiff_t, float, float, float, float, const float *, float *, float *, float *)
+        ptrdiff_t, float, float, float, float, float, float, const float *, float *, float *,
+        float *)
     void adam_f64(
-        ptrdiff_t, double, double, double, double, const double *, double *, double *, double *)
+        ptrdiff_t, double, double, double, double, double, double, const double *, double *,
+        double *, double *)
 
     void crnn_choose_variant()
     const char *crnn_variant_name()
@@ -54,20 +56,21 @@ cdef inline void add(Py_ssize_t n, const floating *x, floating *y) noexcept nogi
 
 
 cdef inline void rmsprop_loop(
-    Py_ssize_t n, floating rate, floating rho, floating decay, floating epsilon,
+    Py_ssize_t n, floating rate, floating decay, floating gain, floating epsilon,
     const floating *g, floating *v, floating *w
 ) noexcept nogil:
     if floating is float:
-        rmsprop_f32(n, rate, rho, decay, epsilon, g, v, w)
+        rmsprop_f32(n, rate, decay, gain, epsilon, g, v, w)
     else:
-        rmsprop_f64(n, rate, rho, decay, epsilon, g, v, w)
+        rmsprop_f64(n, rate, decay, gain, epsilon, g, v, w)
 
 
 cdef inline void adam_loop(
-    Py_ssize_t n, floating rate, floating beta_1, floating beta_2, floating epsilon,
+    Py_ssize_t n, floating rate, floating beta_1, floating gain_1, floating beta_2,
+    floating gain_2, floating epsilon,
     const floating *g, floating *m, floating *v, floating *w
 ) noexcept nogil:
     if floating is float:
-        adam_f32(n, rate, beta_1, beta_2, epsilon, g, m, v, w)
+        adam_f32(n, rate, beta_1, gain_1, beta_2, gain_2, epsilon, g, m, v, w)
     else:
-        adam_f64(n, rate, beta_1, beta_2, epsilon, g, m, v, w)
+        adam_f64(n, rate, beta_1, gain_1, beta_2, gain_2, epsilon, g, m, v, w)

@@ -59,7 +59,8 @@ def dense(inputs, kernel, bias, n_threads, out):
 def dense_backward(
     inputs, kernel, grad_out, n_threads, partial_sums, grad_inputs, grad_kernel, grad_bias
 ):
-    grad_inputs[:] = grad_out @ kernel.T
+    if len(grad_inputs):
+        grad_inputs[:] = grad_out @ kernel.T
     grad_kernel[:] = inputs.T @ grad_out
     grad_bias[:] = grad_out.sum(axis=0)
 

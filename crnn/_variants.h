@@ -26,7 +26,8 @@ enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
         void (*activate_backward)(int, ptrdiff_t, const REAL *, const REAL *, REAL *);           \
         void (*add)(ptrdiff_t, const REAL *, REAL *);                                            \
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
-        void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *, REAL *);   \
+        void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
+                     REAL *, REAL *);                                                            \
     } loops_##SUFFIX;
 
 DECLARE_LOOPS(float, f32)

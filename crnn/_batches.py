@@ -1,0 +1,80 @@
+"""From some of the sequences to the buffers that the kernels read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crnn import _core
+from crnn._sequences import offsets_of
+
+
+@dataclass
+class Batch:
+    """B sequences in the order of the kernels (see the Design note of ``_core``).
+
+    For tokens, ``ids`` (D,) are the distinct ones and ``rows`` says which of them each transition
+    reads; ``first`` and ``members`` are the inverse of ``rows``. Where there are paddings, one more
+    row follows the N transitions: the input of the shared walk through them. For series, ``inputs``
+    holds a row for each transition.
+    """
+
+    order: np.ndarray  # (B,) places in the list of sequences that was asked for
+    offsets: np.ndarray  # (B + 1,)
+    pads: np.ndarray  # (B,)
+    positions: np.ndarray  # (N,) places in the flat values that each transition reads
+    rows: np.ndarray  # (N,) or (N + 1,)
+    inputs: np.ndarray | None = None  # (N, F)
+    ids: np.ndarray | None = None  # (D,)
+    first: np.ndarray | None = None  # (D + 1,)
+    members: np.ndarray | None = None  # (N,) or (N + 1,)
+
+    def __len__(self):
+        return len(self.order)
+
+    @property
+    def n_transitions(self):
+        return int(self.offsets[-1])
+
+
+def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
+    """The sequences named by ``indices`` as a ``Batch``; the buffers belong to the workspace."""
+    lengths = sequences.lengths[indices]
+    order = np.argsort(-lengths, kind="stable")
+    chosen = indices[order]
+    offsets = offsets_of(lengths[order])
+    pads = sequences.pads[chosen]
+    N = int(offsets[-1])
+    positions = workspace.array("positions", (N,), np.int64)
+    _core.schedule(sequences.offsets[chosen], offsets, tile, n_threads, positions)
+    if not sequences.are_tokens:
+        inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
+        np.take(sequences.values, positions, axis=0, out=inputs, mode="clip")
+        return Batch(order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
+    extra = int(pads.max(initial=0) > 0)
+    tokens = workspace.array("tokens", (N + extra,), np.int32)
+    np.take(sequences.values, positions, out=tokens[:N], mode="clip")
+    tokens[N:] = 0
+    return Batch(order, offsets, pads, positions, **_index(tokens, workspace, vocabulary_size))
+
+
+def _index(tokens, workspace, vocabulary_size):
+    N = len(tokens)
+    slots = workspace.slots(vocabulary_size)
+    ids = workspace.array("ids", (N,), np.int32)
+    rows = workspace.array("rows", (N,), np.int32)
+    first = workspace.array("first", (N + 1,), np.int64)
+    members = workspace.array("members", (N,), np.int32)
+    D = _core.distinct(tokens, slots, ids, rows, first, members)
+    return {"ids": ids[:D], "rows": rows, "first": first[: D + 1], "members": members}
+
+
+def states_after(offsets, tile):
+    """Row of the state that each transition leads to."""
+    lengths = np.diff(offsets)
+    rows = np.arange(offsets[-1])
+    for top in range(0, len(lengths), tile):
+        members = lengths[top : top + tile]
+        steps_left = np.arange(members[0], 0, -1)
+        running = np.searchsorted(-members, -steps_left, side="right")
+        rows[offsets[top] : offsets[top + len(members)]] += top + np.repeat(running, running)
+    return rows

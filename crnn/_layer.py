@@ -1,0 +1,310 @@
+"""The layer of the book: a simple (Elman) recurrent network as one call."""
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from crnn._batches import pack, states_after
+from crnn._core import ACTIVATIONS
+from crnn._initializers import glorot_uniform, orthogonal
+from crnn._recurrence import TILE, Recurrence
+from crnn._sequences import Sequences, offsets_of
+from crnn._workspace import Workspace
+
+
+class SimpleRNN:
+    """Fully connected recurrent layer whose output is fed back as its state.
+
+    ``h_t = f(x_t @ kernel_ + h_{t-1} @ recurrent_kernel_ + bias_)`` for each timestep t of each
+    sequence, with ``h_0 = 0`` or the initial state of the call.
+
+    Parameters
+    ----------
+    units : int
+        Size of the state and of the output, H.
+    activation : {"tanh", "relu", "sigmoid", "linear"}, default="tanh"
+        The function f.
+    return_sequences : bool, default=False
+        Give the state after every timestep instead of the last one.
+    return_state : bool, default=False
+        Give the last state too: the result is a tuple ``(output, state)``.
+    go_backwards : bool, default=False
+        Read the timesteps from the last to the first. With ``return_sequences`` the output is in
+        the order of reading.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, which are drawn at the first call: ``kernel_``
+        Glorot-uniform, ``recurrent_kernel_`` orthogonal, ``bias_`` zero.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of weights, computation and output.
+
+    Attributes
+    ----------
+    kernel_ : ndarray of shape (features, units)
+    recurrent_kernel_ : ndarray of shape (units, units)
+    bias_ : ndarray of shape (units,)
+
+    References
+    ----------
+    Elman (1990), Finding structure in time. Cognitive Science 14(2), 179-211.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn import SimpleRNN
+    >>> layer = SimpleRNN(4, return_sequences=True, random_state=0)
+    >>> layer(np.zeros((2, 3, 5))).shape
+    (2, 3, 4)
+    """
+
+    def __init__(
+        self,
+        units,
+        *,
+        activation="tanh",
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        random_state=None,
+        dtype="float32",
+    ):
+        if not isinstance(units, (int, np.integer)) or units < 1:
+            raise ValueError(f"units must be a positive integer, got {units!r}.")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {list(ACTIVATIONS)}, got {activation!r}.")
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
+        self.units = int(units)
+        self.activation = activation
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.random_state = random_state
+        self.dtype = dtype
+        self._workspace = Workspace()
+        self._call = None
+
+    def __repr__(self):
+        return f"SimpleRNN({self.units}, activation={self.activation!r})"
+
+    def get_weights(self):
+        """Weights in the order of Keras.
+
+        Returns
+        -------
+        weights : list of ndarray
+            ``[kernel_, recurrent_kernel_, bias_]``, of shapes (features, units), (units, units)
+            and (units,), as copies; empty before the first call or ``set_weights``.
+        """
+        if not hasattr(self, "kernel_"):
+            return []
+        return [w.copy() for w in (self.kernel_, self.recurrent_kernel_, self.bias_)]
+
+    def set_weights(self, weights):
+        """Take weights in the order of Keras.
+
+        Parameters
+        ----------
+        weights : list of array-like
+            ``[kernel, recurrent_kernel, bias]`` of shapes (features, units), (units, units) and
+            (units,).
+
+        Returns
+        -------
+        self : SimpleRNN
+
+        Raises
+        ------
+        ValueError
+            If there are not three arrays of these shapes; the layer keeps its weights then.
+        """
+        arrays = [np.array(w, dtype=self.dtype, order="C") for w in weights]
+        shapes = [a.shape for a in arrays]
+        features = shapes[0][0] if shapes and len(shapes[0]) == 2 else "features"
+        wanted = [(features, self.units), (self.units, self.units), (self.units,)]
+        if shapes != wanted:
+            raise ValueError(
+                f"weights must be [kernel, recurrent_kernel, bias] of shapes {wanted}, "
+                f"got {shapes}."
+            )
+        self.kernel_, self.recurrent_kernel_, self.bias_ = arrays
+        self._call = None
+        return self
+
+    def __call__(self, inputs, *, initial_state=None, mask=None):
+        """Run the layer.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (batch, timesteps, features) or (timesteps, features)
+            Float series; a single one may come without the batch axis.
+        initial_state : array-like of shape (batch, units) or (units,), default=None
+            The state before the first timestep; zeros if None.
+        mask : array-like of shape (batch, timesteps) or (timesteps,), default=None
+            False where a timestep is to be skipped: the state carries through.
+
+        Returns
+        -------
+        output : ndarray of shape (batch, units), or (batch, timesteps, units)
+            The last state, or with ``return_sequences`` that after every timestep; without the
+            batch axis if the input has none. With ``return_state`` a tuple (output, state).
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit the layer or the inputs.
+        """
+        inputs = np.asarray(inputs, dtype=self.dtype)
+        single = inputs.ndim == 2
+        if single:
+            inputs = inputs[None]
+        if inputs.ndim != 3:
+            raise ValueError(
+                "inputs must have shape (batch, timesteps, features) or (timesteps, features), "
+                f"got {inputs.ndim} dimensions."
+            )
+        B, T, F = inputs.shape
+        state = self._argument("initial_state", initial_state, (B, self.units), self.dtype, single)
+        mask = self._argument("mask", mask, (B, T), bool, single)
+        if not hasattr(self, "kernel_"):
+            self._build(F)
+        if len(self.kernel_) != F:
+            raise ValueError(
+                f"inputs has {F} features, but the layer has weights for {len(self.kernel_)}."
+            )
+        self._call = _Call(self, inputs, state, mask, single)
+        output = self._call.path() if self.return_sequences else self._call.last
+        last = self._call.last.copy()
+        if single:
+            output, last = output[0], last[0]
+        return (output.copy(), last) if self.return_state else output.copy()
+
+    def backward(self, grad_output):
+        """Gradients of the last call, given the gradient of a loss by its output.
+
+        Parameters
+        ----------
+        grad_output : array-like with the shape of the output of the last call
+            That of the state sequence with ``return_sequences``, else of the last state.
+
+        Returns
+        -------
+        gradients : Bunch
+            ``inputs``, ``initial_state``, ``kernel``, ``recurrent_kernel`` and ``bias``, each with
+            the shape of what it is the gradient of. The input gradient is zero at masked steps.
+
+        Raises
+        ------
+        ValueError
+            If there was no call, or the shape is not that of its output.
+
+        References
+        ----------
+        Werbos (1990), Backpropagation through time: what it does and how to do it.
+        """
+        if self._call is None:
+            raise ValueError("backward gives the gradients of a call: call the layer first.")
+        shape = self._call.output_shape
+        grad_output = np.asarray(grad_output, dtype=self.dtype)
+        if grad_output.shape != shape:
+            raise ValueError(
+                f"grad_output must have the shape {shape} of the output, got {grad_output.shape}."
+            )
+        return self._call.backward(grad_output)
+
+    def _argument(self, name, value, shape, dtype, single):
+        if value is None:
+            return np.ones(shape, bool) if dtype is bool else np.zeros(shape, dtype)
+        value = np.asarray(value, dtype=dtype)
+        if single and value.ndim == len(shape) - 1:
+            value = value[None]
+        if value.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {value.shape}.")
+        return value
+
+    def _build(self, features):
+        rng = check_random_state(self.random_state)
+        self.kernel_ = glorot_uniform(rng, features, self.units, self.dtype)
+        self.recurrent_kernel_ = orthogonal(rng, self.units, self.dtype)
+        self.bias_ = np.zeros(self.units, self.dtype)
+
+
+class _Call:
+    """One call of a layer on (B, T, F): the forward pass, and what the backward pass needs of it.
+
+    Masked steps are left out of the packed sequences, so that the state carries through them.
+    """
+
+    def __init__(self, layer, inputs, initial_state, mask, single):
+        self.layer, self.single = layer, single
+        B, T, _ = inputs.shape
+        shape = (B, T, layer.units) if layer.return_sequences else (B, layer.units)
+        self.output_shape = shape[1:] if single else shape
+        if layer.go_backwards:
+            inputs, mask = inputs[:, ::-1], mask[:, ::-1]
+        self.mask, self.initial_state = mask, initial_state
+        steps = Sequences(inputs[mask], offsets_of(mask.sum(axis=1)), np.zeros(B, np.int32))
+        self.batch = pack(steps, np.arange(B), layer._workspace, TILE, 1)
+        weights = [
+            np.ascontiguousarray(w, dtype=layer.dtype)
+            for w in (layer.kernel_, layer.recurrent_kernel_, layer.bias_)
+        ]
+        self.recurrence = Recurrence(weights, layer.activation, 1, layer._workspace)
+        table = self.recurrence.project(self.batch.inputs)
+        order = self.batch.order
+        self.states, last = self.recurrence.run(
+            table, self.batch.rows, self.batch.offsets, np.ascontiguousarray(initial_state),
+            order.astype(np.int32), True,
+        )
+        self.last = np.empty_like(last)
+        self.last[order] = last
+
+    def path(self):
+        """State after each timestep (B, T, H); at a masked one that of the step before."""
+        after = np.empty_like(self.states[: self.batch.n_transitions])
+        after[self.batch.positions] = self.states[states_after(self.batch.offsets, TILE)]
+        return np.concatenate([self.initial_state, after])[self._places()]
+
+    def _places(self):
+        """For each (b, t) its row in: initial states, then the states after unmasked steps."""
+        B = len(self.mask)
+        done = np.cumsum(self.mask, axis=1)
+        starts = offsets_of(self.mask.sum(axis=1))[:-1, None]
+        return np.where(done == 0, np.arange(B)[:, None], B + starts + done - 1)
+
+    def backward(self, grad_output):
+        batch, B, H = self.batch, len(self.mask), self.layer.units
+        grad_initial = np.zeros((B, H), self.layer.dtype)
+        grad_states = None
+        if self.layer.return_sequences:
+            grad_path = np.zeros((B + batch.n_transitions, H), self.layer.dtype)
+            np.add.at(grad_path, self._places().ravel(), grad_output.reshape(-1, H))
+            grad_states = np.zeros_like(self.states)
+            after = states_after(batch.offsets, TILE)
+            grad_states[after] = grad_path[B:][batch.positions]
+            grad_last = np.zeros_like(grad_initial)
+            grad_initial += grad_path[:B]
+        else:
+            grad_last = grad_output.reshape(B, H)[batch.order]
+        grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.run_back(
+            self.states, batch.offsets, grad_last, grad_states
+        )
+        grad_initial[batch.order] += grad_start
+        grad_inputs, grad_kernel, grad_bias = self.recurrence.project_back(batch.inputs, grad_steps)
+        gradients = Bunch(
+            inputs=self._unpack(grad_inputs),
+            initial_state=grad_initial,
+            kernel=grad_kernel,
+            recurrent_kernel=grad_recurrent_kernel,
+            bias=grad_bias,
+        )
+        if self.single:
+            gradients.inputs = gradients.inputs[0]
+            gradients.initial_state = gradients.initial_state[0]
+        return gradients
+
+    def _unpack(self, packed):
+        """Rows in kernel order -> (B, T, F), zero at masked steps, time as in the input."""
+        flat = np.empty_like(packed)
+        flat[self.batch.positions] = packed
+        out = np.zeros((*self.mask.shape, packed.shape[1]), packed.dtype)
+        out[self.mask] = flat
+        return out[:, ::-1] if self.layer.go_backwards else out

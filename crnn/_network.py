@@ -1,0 +1,114 @@
+"""The whole network on one batch: embedding -> recurrence -> dense head."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from crnn import _core
+from crnn._recurrence import Recurrence
+
+
+class RowGradient(NamedTuple):
+    """Gradient of a matrix in which only the rows ``ids`` are not zero."""
+
+    ids: np.ndarray  # (D,)
+    rows: np.ndarray  # (D, E)
+
+
+class Network:
+    """Forward and backward pass over the parameters of a model.
+
+    ``parameters`` has, in this order, "embedding" (V, E; for tokens only), "kernel" (E or F, H),
+    "recurrent_kernel" (H, H), "bias" (H,), "head_kernel" (H, K) and "head_bias" (K,). The arrays
+    are shared with whoever made them: an optimiser updates them in place between two passes.
+    """
+
+    def __init__(self, parameters, activation, n_threads, workspace):
+        self.parameters = parameters
+        self.workspace = workspace
+        weights = [parameters[name] for name in ("kernel", "recurrent_kernel", "bias")]
+        self.recurrence = Recurrence(weights, activation, n_threads, workspace)
+        self.array = self.recurrence.array
+
+    def forward(self, batch, keep_states=True):
+        """Logits (B, K) of a batch; what ``backward`` needs is remembered if states are kept."""
+        last = self.run(batch, keep_states)[1]
+        kernel, bias = self.parameters["head_kernel"], self.parameters["head_bias"]
+        logits = self.array("logits", len(batch), len(bias))
+        _core.dense(last, kernel, bias, 1, logits)
+        return logits
+
+    def run(self, batch, keep_states=True):
+        """States of the recurrence, as ``Recurrence.run`` gives them."""
+        self.inputs = batch.inputs
+        if batch.ids is not None:
+            embedding = self.parameters["embedding"]
+            self.inputs = self.array("inputs", len(batch.ids), embedding.shape[1])
+            np.take(embedding, batch.ids, axis=0, out=self.inputs, mode="clip")
+        table = self.recurrence.project(self.inputs)
+        self.prefix = self._walk_paddings(batch, table)
+        self.states, self.last = self.recurrence.run(
+            table, batch.rows, batch.offsets, self.prefix, batch.pads, keep_states
+        )
+        return self.states, self.last
+
+    def backward(self, batch, grad_logits):
+        """Gradients by parameter name, after ``forward`` on the same batch."""
+        grads = {}
+        grad_last = self.array("grad_last", *self.last.shape)
+        head_kernel, head_bias = self.parameters["head_kernel"], self.parameters["head_bias"]
+        grads["head_kernel"] = np.empty_like(head_kernel)
+        grads["head_bias"] = np.empty_like(head_bias)
+        H, K = head_kernel.shape
+        work = self.array("head_sums", _core.workspace_rows(len(batch)), H + 1, K)
+        _core.dense_backward(
+            self.last, head_kernel, grad_logits, 1, work, grad_last, grads["head_kernel"],
+            grads["head_bias"],
+        )
+        N = batch.n_transitions
+        grad_steps, grad_initial, grads["recurrent_kernel"] = self.recurrence.run_back(
+            self.states, batch.offsets, grad_last, extra_rows=len(batch.rows) - N
+        )
+        if len(batch.rows) > N:
+            grad_steps[N], grad_kernel = self._walk_paddings_back(batch, grad_initial)
+            grads["recurrent_kernel"] += grad_kernel
+        self._input_gradients(batch, grad_steps, grads)
+        return grads
+
+    def _input_gradients(self, batch, grad_steps, grads):
+        tokens = batch.ids is not None
+        grad_table = grad_steps
+        if tokens:
+            grad_table = self.array("grad_table", len(batch.ids), grad_steps.shape[1])
+            _core.sum_members(
+                grad_steps, batch.first, batch.members, self.recurrence.n_threads, grad_table
+            )
+        grad_inputs, grads["kernel"], grads["bias"] = self.recurrence.project_back(
+            self.inputs, grad_table, want_inputs=tokens
+        )
+        if tokens:
+            grads["embedding"] = RowGradient(batch.ids, grad_inputs)
+
+    # All sequences walk the same states h_0, h_1, ... through their leading paddings. So the walk
+    # is made once for the batch, as a sequence of its own, and a sequence with p paddings starts
+    # from its state p. Backward, the gradients that arrive at state p are summed over those
+    # sequences, and the walk is gone back once with a gradient coming in at every step.
+
+    def _walk_paddings(self, batch, table):
+        P = int(batch.pads.max(initial=0))
+        rows = np.full(P, batch.rows[-1] if P else 0, np.int32)
+        start = np.zeros((1, table.shape[1]), table.dtype)
+        return self.recurrence.run(
+            table, rows, np.array([0, P]), start, np.zeros(1, np.int32), True, "prefix"
+        )[0]
+
+    def _walk_paddings_back(self, batch, grad_initial):
+        P = len(self.prefix) - 1
+        members = np.argsort(batch.pads, kind="stable").astype(np.int32)
+        first = np.searchsorted(batch.pads[members], np.arange(P + 2))
+        grad_states = self.array("grad_prefix", *self.prefix.shape)
+        _core.sum_members(grad_initial, first, members, 1, grad_states)
+        grad_steps, _, grad_kernel = self.recurrence.run_back(
+            self.prefix, np.array([0, P]), np.zeros_like(self.prefix[:1]), grad_states, "prefix"
+        )
+        return grad_steps.sum(axis=0), grad_kernel

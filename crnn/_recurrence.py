@@ -1,0 +1,68 @@
+"""Input projection and recurrence on one batch, forward and backward: what layer and classifier
+share."""
+
+import numpy as np
+
+from crnn import _core
+
+# Sequences that one thread takes through time together: enough rows to keep the vector units busy
+# at every step, few enough that a batch of 128 makes work for several threads.
+TILE = 24
+
+
+class Recurrence:
+    """h_t = f(x_t W + b + h_{t-1} U) with the weights (W, U, b) over a batch in kernel order."""
+
+    def __init__(self, weights, activation, n_threads, workspace):
+        self.kernel, self.recurrent_kernel, self.bias = weights
+        self.activation = _core.ACTIVATIONS[activation]
+        self.n_threads = n_threads
+        self.workspace = workspace
+
+    def array(self, name, *shape):
+        return self.workspace.array(name, shape, self.kernel.dtype)
+
+    def project(self, inputs, name="table"):
+        """Rows x W + b for the distinct inputs."""
+        table = self.array(name, len(inputs), len(self.bias))
+        _core.dense(inputs, self.kernel, self.bias, self.n_threads, table)
+        return table
+
+    def run(self, table, rows, offsets, initial, initial_rows, keep_states, name="states"):
+        """States of the batch (all of them if kept) and the last ones, (B, H)."""
+        B, H = len(initial_rows), len(self.bias)
+        n_states = offsets[-1] + B if keep_states else 2 * B
+        states, last = self.array(name, n_states, H), self.array(name + "_last", B, H)
+        _core.forward(
+            table, rows, offsets, initial, initial_rows, self.recurrent_kernel, self.activation,
+            TILE, self.n_threads, keep_states, states, last,
+        )
+        return states, last
+
+    def run_back(self, states, offsets, grad_last, grad_states=None, name="grad", extra_rows=0):
+        """Gradients of the steps (with room for ``extra_rows`` more), initial states and U."""
+        B, H = grad_last.shape
+        if grad_states is None:
+            grad_states = states[:0]
+        partial_sums = self.array("partial_sums", _core.workspace_rows(B, TILE), H, H)
+        grad_steps = self.array(name + "_steps", offsets[-1] + extra_rows, H)
+        grad_initial = self.array(name + "_initial", B, H)
+        grad_recurrent_kernel = np.empty_like(self.recurrent_kernel)
+        _core.backward(
+            states, offsets, self.recurrent_kernel, grad_last, grad_states, self.activation, TILE,
+            self.n_threads, partial_sums, grad_steps, grad_initial, grad_recurrent_kernel,
+        )
+        return grad_steps, grad_initial, grad_recurrent_kernel
+
+    def project_back(self, inputs, grad_table, want_inputs=True):
+        """Gradients of the distinct inputs, of W and of b."""
+        D, F = inputs.shape
+        H = len(self.bias)
+        work = self.array("partial_sums", _core.workspace_rows(D), F + 1, H)
+        grad_inputs = self.array("grad_inputs", D if want_inputs else 0, F)
+        grad_kernel, grad_bias = np.empty_like(self.kernel), np.empty_like(self.bias)
+        _core.dense_backward(
+            inputs, self.kernel, grad_table, self.n_threads, work, grad_inputs, grad_kernel,
+            grad_bias,
+        )
+        return grad_inputs, grad_kernel, grad_bias

@@ -1,0 +1,149 @@
+"""The one internal form of the data: packed ragged sequences, whatever the user passed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences end to end, without their leading paddings.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_steps,), int32, or (n_steps, F), floating
+        Token ids, or the steps of float series.
+    offsets : ndarray of shape (n_sequences + 1,), int64
+        Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
+    pads : ndarray of shape (n_sequences,), int32
+        Number of paddings (id 0) taken off in front: the network still walks through them.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    pads: np.ndarray
+
+    def __len__(self):
+        return len(self.pads)
+
+    @property
+    def are_tokens(self):
+        return self.values.ndim == 1
+
+    @cached_property
+    def lengths(self):
+        return np.diff(self.offsets)
+
+    def __getitem__(self, part):
+        """A contiguous part of the sequences, which shares their memory."""
+        start, stop, _ = part.indices(len(self))
+        offsets = self.offsets[start : stop + 1]
+        values = self.values[offsets[0] : offsets[-1]]
+        return Sequences(values, offsets - offsets[0], self.pads[start:stop])
+
+
+def offsets_of(lengths):
+    """Running sum of the lengths, with a leading 0."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def is_list_of_sequences(X):
+    """Whether X is a list (or an array of objects) of sequences rather than one array."""
+    if isinstance(X, np.ndarray):
+        if X.dtype != object or X.ndim != 1:
+            return False
+    elif not isinstance(X, (list, tuple)):
+        return False
+    return len(X) > 0 and all(np.ndim(x) > 0 or isinstance(x, (list, tuple)) for x in X[:1])
+
+
+def flatten(X):
+    """List of sequences -> (values end to end, offsets); each item is 1-D or each is 2-D."""
+    items = [np.asarray(x) for x in X]
+    filled = [x for x in items if x.size]
+    for i, x in enumerate(items):
+        if x.size and x.dtype.kind not in "biuf":
+            raise ValueError(
+                f"X[{i}] has dtype {x.dtype}; a list holds sequences of token ids or of floats. "
+                "Turn text into ids with crnn.preprocessing.SequenceVectorizer."
+            )
+        if x.size and x.shape[1:] != filled[0].shape[1:]:
+            raise ValueError(
+                f"X[{i}] has shape {x.shape}, but an earlier sequence has shape "
+                f"{filled[0].shape}; all sequences need the same number of features."
+            )
+        if x.ndim > 2:
+            raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
+    offsets = offsets_of([len(x) for x in items])
+    values = np.concatenate(filled) if filled else np.zeros(0, np.int32)
+    return values, offsets
+
+
+def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=False):
+    """Check token ids and take the paddings off.
+
+    With ``mask_zero`` each id 0 is dropped, so that the state carries through. Without it the
+    leading zeros are counted instead of stored, unless ``keep_pads`` asks for them in place.
+    """
+    values = _integers(values)
+    _check_range(values, vocabulary_size)
+    n = len(offsets) - 1
+    no_pads = np.zeros(n, np.int32)
+    values = values.astype(np.int32, copy=False)
+    if mask_zero:
+        kept = values != 0
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return Sequences(values[kept], before[offsets], no_pads)
+    if keep_pads:
+        return Sequences(values, offsets, no_pads)
+    # The first step from each place on that is no padding; a sequence of paddings ends at its end.
+    real = np.flatnonzero(values)
+    following = np.append(real, len(values))[np.searchsorted(real, offsets[:-1])]
+    starts = np.minimum(following, offsets[1:])
+    pads = starts - offsets[:-1]
+    kept = np.ones(len(values), bool)
+    place = np.arange(pads.sum()) - np.repeat(offsets_of(pads)[:-1], pads)
+    kept[place + np.repeat(offsets[:-1], pads)] = False
+    return Sequences(values[kept], offsets_of(offsets[1:] - starts), pads.astype(np.int32))
+
+
+def _integers(values):
+    if values.dtype.kind in "iu":
+        return values
+    integers = values.astype(np.int64)
+    if not np.array_equal(integers, values):
+        wrong = values[integers != values].flat[0]
+        raise ValueError(
+            f"X contains {wrong!r}, which is no token id. Pass integers, or set input='series' "
+            "for float series."
+        )
+    return integers
+
+
+def _check_range(values, vocabulary_size):
+    if len(values) == 0:
+        return
+    lowest, highest = values.min(), values.max()
+    if lowest < 0:
+        raise ValueError(
+            f"X contains the negative token id {lowest}; token ids count from 0 (padding). "
+            "For integer series set input='series'."
+        )
+    if highest >= vocabulary_size:
+        raise ValueError(
+            f"X contains the token id {highest}, but vocabulary_size={vocabulary_size} allows ids "
+            f"up to {vocabulary_size - 1}. Map rarer words to the out-of-vocabulary id, or refit "
+            "with a larger vocabulary_size."
+        )
+
+
+def series_sequences(values, offsets, dtype):
+    """Check the steps of float series; a step of univariate series has one feature."""
+    values = values.reshape(len(values), -1) if values.ndim == 1 else values
+    values = np.ascontiguousarray(values, dtype=dtype)
+    assert_all_finite(values, input_name="X")
+    return Sequences(values, offsets, np.zeros(len(offsets) - 1, np.int32))

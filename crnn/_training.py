@@ -1,0 +1,92 @@
+"""Epochs: batches in, weights and history out."""
+
+import numpy as np
+
+from crnn import _core
+from crnn._batches import pack, states_after
+from crnn._recurrence import TILE
+
+# Prediction goes through the data in chunks whose buffers hold about this many numbers, so that
+# the memory does not grow with the number of samples.
+CHUNK_NUMBERS = 2**21
+
+
+class Trainer:
+    """Runs a network over sequences, in batches."""
+
+    def __init__(self, network, n_threads):
+        self.network = network
+        self.n_threads = n_threads
+        embedding = network.parameters.get("embedding")
+        self.vocabulary_size = None if embedding is None else len(embedding)
+
+    def pack(self, sequences, indices):
+        return pack(
+            sequences, indices, self.network.workspace, TILE, self.n_threads, self.vocabulary_size
+        )
+
+    def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer):
+        """One pass in the order of ``indices``; returns the mean loss and accuracy on the way."""
+        totals = np.zeros(2)
+        for start in range(0, len(indices), batch_size):
+            chosen = indices[start : start + batch_size]
+            batch = self.pack(sequences, chosen)
+            chosen = chosen[batch.order]
+            logits = self.network.forward(batch)
+            grad_logits = np.empty_like(logits)
+            totals += loss(logits, targets[chosen], weights[chosen], grad_logits)
+            gradients = self.network.backward(batch, grad_logits)
+            optimizer.step(self.network.parameters, gradients, self.n_threads)
+        return totals / _total(weights[indices])
+
+    def evaluate(self, sequences, targets, weights):
+        """Mean loss and accuracy with the weights as they stand."""
+        logits = self.logits(sequences)
+        totals = loss(logits, targets, weights, np.empty_like(logits))
+        return np.array(totals) / _total(weights)
+
+    def logits(self, sequences):
+        """Logits (n_samples, K), in the order of the sequences."""
+        out = np.empty((len(sequences), len(self.network.parameters["head_bias"])),
+                       self.network.parameters["head_bias"].dtype)
+        for batch, chosen in self.chunks(sequences):
+            out[chosen] = self.network.forward(batch, keep_states=False)
+        return out
+
+    def last_states(self, sequences):
+        """States after the last step (n_samples, H), in the order of the sequences."""
+        bias = self.network.parameters["bias"]
+        out = np.empty((len(sequences), len(bias)), bias.dtype)
+        for batch, chosen in self.chunks(sequences):
+            out[chosen] = self.network.run(batch, keep_states=False)[1]
+        return out
+
+    def paths(self, sequences):
+        """States after every step (n_steps, H), laid out as ``sequences.values``."""
+        bias = self.network.parameters["bias"]
+        out = np.empty((len(sequences.values), len(bias)), bias.dtype)
+        for batch, _ in self.chunks(sequences):
+            states, _ = self.network.run(batch)
+            out[batch.positions] = states[states_after(batch.offsets, TILE)]
+        return out
+
+    def chunks(self, sequences):
+        """Batches over all sequences in turn, with the places of their members."""
+        H = len(self.network.parameters["bias"])
+        width = 4 if sequences.are_tokens else sequences.values.shape[1] + H
+        chunk = np.cumsum(sequences.lengths * width + 2 * H) // CHUNK_NUMBERS
+        bounds = np.flatnonzero(np.diff(chunk)) + 1
+        for indices in np.split(np.arange(len(sequences)), bounds):
+            batch = self.pack(sequences, indices)
+            yield batch, indices[batch.order]
+
+
+def loss(logits, targets, weights, grad_logits):
+    """Weighted sums of loss and correct answers: integer targets are classes, others outputs."""
+    if targets.dtype == np.int32:
+        return _core.softmax_cross_entropy(logits, targets, weights, grad_logits)
+    return _core.sigmoid_cross_entropy(logits, targets, weights, grad_logits)
+
+
+def _total(weights):
+    return max(np.sum(weights, dtype=np.float64), np.finfo(np.float64).tiny)

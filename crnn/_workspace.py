@@ -1,0 +1,31 @@
+"""Buffers that outlive a batch."""
+
+from math import prod
+
+import numpy as np
+
+
+class Workspace:
+    """Named scratch arrays that grow to the largest size asked for and are then used again.
+
+    So training allocates nothing from the second batch on, and the kernels, which must not
+    allocate, are handed all they need.
+    """
+
+    def __init__(self):
+        self._buffers = {}
+
+    def array(self, name, shape, dtype):
+        """An uninitialised array; it shares memory with the last one of the same name."""
+        size = prod(shape)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < size or buffer.dtype != dtype:
+            buffer = self._buffers[name] = np.empty(size, dtype)
+        return buffer[:size].reshape(shape)
+
+    def slots(self, vocabulary_size):
+        """The table of ``distinct``: all -1, as that kernel leaves it."""
+        slots = self._buffers.get("slots")
+        if slots is None or slots.size != vocabulary_size:
+            slots = self._buffers["slots"] = np.full(vocabulary_size, -1, np.int32)
+        return slots

@@ -1,0 +1,498 @@
+"""From raw text to what the network reads: padded matrices of word ids, in reading order."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from numbers import Integral
+from operator import itemgetter
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["SequenceVectorizer", "pad_sequences"]
+
+PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
+
+# Runs of anything but white space and the punctuation that Keras filters; an apostrophe stays.
+WORD_PATTERN = r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+"""
+
+
+def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0):
+    """Pad and truncate sequences to one common length.
+
+    Parameters
+    ----------
+    sequences : sized iterable of n_samples sequences
+        Each sequence is a list or an array. Its items are scalars or arrays of one shape, the
+        same in all sequences.
+    maxlen : int, default=None
+        Length of the result; None stands for the length of the longest sequence.
+    dtype : str or dtype, default="int32"
+        Type of the result. Strings of any length take `dtype=object`.
+    padding : {"pre", "post"}, default="pre"
+        Whether `value` fills up the front or the back of the short sequences.
+    truncating : {"pre", "post"}, default="pre"
+        Whether long sequences lose their front or their back.
+    value : float or str, default=0
+        What to pad with.
+
+    Returns
+    -------
+    padded : ndarray of shape (n_samples, maxlen) or (n_samples, maxlen, ...)
+        The sequences as rows of one array.
+
+    Raises
+    ------
+    ValueError
+        If `sequences` or one of its items is not iterable, if the shapes of the items differ,
+        if `padding` or `truncating` is an unknown word, or if `value` is a string and `dtype`
+        has no room for it.
+
+    References
+    ----------
+    .. [1] `keras.utils.pad_sequences <https://keras.io/api/data_loading/timeseries/>`_, whose
+       semantics are followed.
+
+    Examples
+    --------
+    >>> from crnn.preprocessing import pad_sequences
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]])
+    array([[0, 0, 1],
+           [0, 2, 3],
+           [4, 5, 6]], dtype=int32)
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2, padding="post")
+    array([[1, 0],
+           [2, 3],
+           [5, 6]], dtype=int32)
+    """
+    if padding not in ("pre", "post"):
+        raise ValueError(f'Padding type "{padding}" not understood; use "pre" or "post".')
+    if truncating not in ("pre", "post"):
+        raise ValueError(f'Truncating type "{truncating}" not understood; use "pre" or "post".')
+    if isinstance(value, str) and np.dtype(dtype).kind not in "OSU":
+        raise ValueError(
+            f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}. "
+            "Use `dtype=object` for strings of any length."
+        )
+    lengths = _lengths(sequences)
+    if maxlen is None:
+        if not lengths:
+            raise ValueError("`maxlen` must be given when `sequences` is empty.")
+        maxlen = max(lengths)
+    sample_shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
+
+    padded = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
+    for position, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
+        kept = min(length, maxlen)
+        start = length - kept if truncating == "pre" else 0
+        items = np.asarray(sequence[start : start + kept], dtype=dtype)
+        if length and items.shape[1:] != sample_shape:
+            raise ValueError(
+                f"Shape of sample {items.shape[1:]} of sequence at position {position} is "
+                f"different from expected shape {sample_shape}, that of the first sequence."
+            )
+        if kept:
+            target = slice(maxlen - kept, None) if padding == "pre" else slice(kept)
+            padded[position, target] = items
+    return padded
+
+
+def _lengths(sequences):
+    if not hasattr(sequences, "__len__"):
+        raise ValueError(
+            f"`sequences` must be iterable and have a length; got {sequences!r}. "
+            "Pass a list of sequences."
+        )
+    lengths = []
+    for sequence in sequences:
+        if not hasattr(sequence, "__len__"):
+            raise ValueError(
+                f"`sequences` must be a list of iterables. Found non-iterable: {sequence}"
+            )
+        lengths.append(len(sequence))
+    return lengths
+
+
+class SequenceVectorizer(TransformerMixin, BaseEstimator):
+    """Turn raw documents into sequences of word ids, in reading order.
+
+    The counterpart of :class:`~sklearn.feature_extraction.text.CountVectorizer` for models
+    that read words one after the other. Documents are analysed by a `CountVectorizer`; each
+    becomes the id of the start, then one id per word, padded or truncated to `maxlen`.
+
+    Ids follow Keras: 0 is padding, 1 the start of a document, 2 a word out of the vocabulary;
+    words have the ids from 3 on, by falling frequency in the training documents and, where
+    that is equal, in alphabetical order.
+
+    Parameters
+    ----------
+    max_features : int, default=10000
+        Bound of the ids: every id is less than `max_features`, so that it is the
+        `vocabulary_size` of the network. Beside the three special ids there is room for the
+        `max_features - 3` most frequent words. None keeps all words.
+    maxlen : int, default=500
+        Number of ids per document, the start included. None gives ragged output, a list of
+        arrays.
+    lowercase : bool, default=True
+        Convert the documents to lower case first.
+    strip_accents : {"ascii", "unicode"} or callable, default=None
+        How to remove accents; None leaves them.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        What a token is. A callable turns a document into its tokens.
+    token_pattern : str, default=all runs of letters, digits and apostrophes
+        Regular expression of a token if `analyzer == "word"`. The default cuts as Keras
+        does, at white space and at each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~``. Unlike the
+        pattern of `CountVectorizer` it keeps words of one letter ("a", "i") and contractions
+        ("isn't"), which matter to a model that reads sentences.
+    preprocessor : callable, default=None
+        Replaces lower-casing and the removal of accents.
+    tokenizer : callable, default=None
+        Replaces `token_pattern`.
+    stop_words : {"english"} or list, default=None
+        Words to leave out. They get no id, not even that of unknown words.
+    max_df : float in [0, 1] or int, default=1.0
+        Words in more documents than this (a proportion, or a number if an int) stay out of
+        the vocabulary.
+    min_df : float in [0, 1] or int, default=1
+        Words in fewer documents than this stay out of the vocabulary.
+    vocabulary : mapping or iterable, default=None
+        A vocabulary to use instead of one learned in `fit`. A mapping gives the id of each
+        word, 3 or more, like `vocabulary_`; an iterable gives the words in the order of their
+        ids. Words whose id is not less than `max_features` count as unknown.
+    padding : {"pre", "post"}, default="pre"
+        Where short documents are padded.
+    truncating : {"pre", "post"}, default="pre"
+        Where long documents are cut. "pre" keeps the last `maxlen` ids.
+    input : {"filename", "file", "content"}, default="content"
+        Whether documents are given as names of files, as open files or as text.
+    encoding : str, default="utf-8"
+        Encoding of documents that are bytes or files.
+    decode_error : {"strict", "ignore", "replace"}, default="strict"
+        What to do with bytes that are not valid in `encoding`.
+    dtype : dtype, default=np.int32
+        Integer type of the ids.
+
+    Attributes
+    ----------
+    vocabulary_ : dict
+        The id of each word, in the order of the ids.
+
+    See Also
+    --------
+    pad_sequences : Pads sequences of ids made elsewhere.
+    sklearn.feature_extraction.text.CountVectorizer : Counts words and forgets their order.
+
+    References
+    ----------
+    .. [1] `keras.datasets.imdb.load_data <https://keras.io/api/datasets/imdb/>`_, for the
+       meaning of the ids.
+
+    Examples
+    --------
+    >>> from crnn.preprocessing import SequenceVectorizer
+    >>> vectorizer = SequenceVectorizer(maxlen=6)
+    >>> vectorizer.fit_transform(["Good, not bad!", "Not good. Not at all."])
+    array([[0, 0, 1, 4, 3, 7],
+           [1, 3, 4, 3, 6, 5]], dtype=int32)
+    >>> vectorizer.inverse_transform(vectorizer.transform(["not good, awful"]))
+    [['not', 'good', '[UNK]']]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "max_features": [Interval(Integral, FIRST_WORD + 1, None, closed="left"), None],
+        "maxlen": [Interval(Integral, 1, None, closed="left"), None],
+        "lowercase": ["boolean"],
+        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
+        "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
+        "token_pattern": [str],
+        "preprocessor": [callable, None],
+        "tokenizer": [callable, None],
+        "stop_words": [StrOptions({"english"}), list, None],
+        "max_df": [
+            Interval(RealNotInt, 0, 1, closed="both"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "min_df": [
+            Interval(RealNotInt, 0, 1, closed="both"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "vocabulary": [Mapping, HasMethods("__iter__"), None],
+        "padding": [StrOptions({"pre", "post"})],
+        "truncating": [StrOptions({"pre", "post"})],
+        "input": [StrOptions({"filename", "file", "content"})],
+        "encoding": [str],
+        "decode_error": [StrOptions({"strict", "ignore", "replace"})],
+        "dtype": "no_validation",  # _check_dtype does
+    }
+
+    def __init__(
+        self,
+        max_features=10000,
+        maxlen=500,
+        *,
+        lowercase=True,
+        strip_accents=None,
+        analyzer="word",
+        token_pattern=WORD_PATTERN,
+        preprocessor=None,
+        tokenizer=None,
+        stop_words=None,
+        max_df=1.0,
+        min_df=1,
+        vocabulary=None,
+        padding="pre",
+        truncating="pre",
+        input="content",
+        encoding="utf-8",
+        decode_error="strict",
+        dtype=np.int32,
+    ):
+        self.max_features = max_features
+        self.maxlen = maxlen
+        self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self.analyzer = analyzer
+        self.token_pattern = token_pattern
+        self.preprocessor = preprocessor
+        self.tokenizer = tokenizer
+        self.stop_words = stop_words
+        self.max_df = max_df
+        self.min_df = min_df
+        self.vocabulary = vocabulary
+        self.padding = padding
+        self.truncating = truncating
+        self.input = input
+        self.encoding = encoding
+        self.decode_error = decode_error
+        self.dtype = dtype
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the vocabulary.
+
+        Parameters
+        ----------
+        X : iterable of str, bytes or files
+            The training documents, as `input` says.
+        y : None
+            Not used; here by scikit-learn's convention.
+
+        Returns
+        -------
+        self : SequenceVectorizer
+            The fitted vectorizer.
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single string, if no word is left for the vocabulary, or if
+            `vocabulary` is not usable.
+        """
+        _check_documents(X)
+        if self.vocabulary is None:
+            self._learn(X)
+        else:
+            self.vocabulary_ = self._given_vocabulary()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Learn the vocabulary and give the training documents as ids.
+
+        Does what `fit` and `transform` do, but analyses the documents only once.
+
+        Parameters
+        ----------
+        X : iterable of str, bytes or files
+            The training documents, as `input` says.
+        y : None
+            Not used; here by scikit-learn's convention.
+
+        Returns
+        -------
+        ids : ndarray of shape (n_samples, maxlen) or list of ndarray
+            The ids of the words, a list of arrays if `maxlen` is None.
+        """
+        _check_documents(X)
+        if self.vocabulary is None:
+            return self._to_output(self._learn(X))
+        vocabulary = self._given_vocabulary()
+        ids = self._to_output(self._look_up(X, vocabulary))
+        self.vocabulary_ = vocabulary
+        return ids
+
+    def transform(self, X):
+        """Give documents as sequences of ids.
+
+        Parameters
+        ----------
+        X : iterable of str, bytes or files
+            The documents, as `input` says.
+
+        Returns
+        -------
+        ids : ndarray of shape (n_samples, maxlen) or list of ndarray
+            The ids of the words, a list of arrays if `maxlen` is None.
+        """
+        _check_documents(X)
+        vocabulary = self._fitted_vocabulary()
+        self._check_dtype(vocabulary)
+        return self._to_output(self._look_up(X, vocabulary))
+
+    def inverse_transform(self, X):
+        """Give the words of sequences of ids.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_ids) or list of array-like
+            Ids as `transform` gives them.
+
+        Returns
+        -------
+        words : list of list of str
+            The words of each sequence in their order, without padding and start; "[UNK]"
+            stands for all words out of the vocabulary.
+        """
+        words = {id_: word for word, id_ in self._fitted_vocabulary().items()}
+        rows = [np.asarray(row) for row in X]
+        if any(row.ndim != 1 for row in rows):
+            raise ValueError(
+                "X must hold one sequence of ids per document; wrap a single sequence in a list."
+            )
+        return [
+            [words.get(id_, "[UNK]") for id_ in row.tolist() if id_ not in (PAD, START)]
+            for row in rows
+        ]
+
+    def _look_up(self, documents, vocabulary):
+        analyze = self._build_analyzer()
+        for document in documents:
+            yield [vocabulary.get(word, OUT_OF_VOCABULARY) for word in analyze(document)]
+
+    def _learn(self, documents):
+        """Set `vocabulary_` from the documents; give their ids, one array each."""
+        numbers = defaultdict()  # of the words, in order of appearance
+        numbers.default_factory = numbers.__len__
+        analyze = self._build_analyzer()
+        occurrences, distinct, ends = array("i"), array("i"), [0]
+        for document in documents:
+            numbered = [numbers[word] for word in analyze(document)]
+            occurrences.extend(numbered)
+            distinct.extend(set(numbered))
+            ends.append(len(occurrences))
+
+        words = list(numbers)
+        chosen = self._choose(
+            words,
+            frequency=np.bincount(occurrences, minlength=len(words)),
+            document_frequency=np.bincount(distinct, minlength=len(words)),
+            n_documents=len(ends) - 1,
+        )
+        vocabulary = {words[number]: id_ for id_, number in enumerate(chosen, FIRST_WORD)}
+        self._check_dtype(vocabulary)
+        self.vocabulary_ = vocabulary
+
+        ids = np.full(len(words), OUT_OF_VOCABULARY)
+        ids[chosen] = list(vocabulary.values())
+        return np.split(ids[np.array(occurrences)], ends[1:-1])
+
+    def _choose(self, words, frequency, document_frequency, n_documents):
+        """Numbers of the words that enter the vocabulary, in the order of their ids."""
+        at_least, at_most = (
+            bound if isinstance(bound, Integral) else bound * n_documents
+            for bound in (self.min_df, self.max_df)
+        )
+        if n_documents and at_most < at_least:
+            raise ValueError(
+                f"max_df={self.max_df!r} corresponds to fewer documents than "
+                f"min_df={self.min_df!r}; raise max_df or lower min_df."
+            )
+        eligible = (at_least <= document_frequency) & (document_frequency <= at_most)
+        candidates = np.flatnonzero(eligible).tolist()
+        if not candidates:
+            raise ValueError(
+                "Empty vocabulary: no word was found, or stop_words, min_df and max_df left "
+                "none. Pass more documents or relax these parameters."
+            )
+        order = sorted(candidates, key=lambda number: (-frequency[number], words[number]))
+        return order if self.max_features is None else order[: self.max_features - FIRST_WORD]
+
+    def _given_vocabulary(self):
+        """The parameter `vocabulary` as a checked dict from word to id."""
+        given = self.vocabulary
+        if isinstance(given, Mapping):
+            items = list(given.items())
+        else:
+            words = sorted(given) if isinstance(given, set) else given
+            items = [(word, id_) for id_, word in enumerate(words, FIRST_WORD)]
+        if not items:
+            raise ValueError("vocabulary is empty; give at least one word or leave it None.")
+        for word, id_ in items:
+            if not isinstance(id_, Integral) or id_ < FIRST_WORD:
+                raise ValueError(
+                    f"The ids in vocabulary must be integers from {FIRST_WORD} on, as lower ones "
+                    f"are padding, start and unknown words; got {id_!r} for {word!r}."
+                )
+        if min(len(set(column)) for column in zip(*items, strict=True)) < len(items):
+            raise ValueError("vocabulary has a word or an id twice; make them unique.")
+        items.sort(key=itemgetter(1))
+        bound = self.max_features
+        vocabulary = {word: int(id_) for word, id_ in items if bound is None or id_ < bound}
+        if not vocabulary:
+            raise ValueError(
+                f"No id in vocabulary is less than max_features={bound}; raise max_features."
+            )
+        self._check_dtype(vocabulary)
+        return vocabulary
+
+    def _fitted_vocabulary(self):
+        if self.vocabulary is not None and not hasattr(self, "vocabulary_"):
+            return self._given_vocabulary()
+        check_is_fitted(self)
+        return self.vocabulary_
+
+    def _check_dtype(self, vocabulary):
+        dtype = np.dtype(self.dtype)
+        largest = max(vocabulary.values())
+        if not np.issubdtype(dtype, np.integer) or np.iinfo(dtype).max < largest:
+            raise ValueError(
+                f"dtype={self.dtype!r} cannot hold the ids up to {largest}; use np.int32."
+            )
+
+    def _build_analyzer(self):
+        own = self.get_params(deep=False)
+        shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
+        return CountVectorizer(**shared).build_analyzer()
+
+    def _to_output(self, sequences):
+        """Put the start in front of each sequence of ids; pad unless `maxlen` is None."""
+        started = [
+            np.concatenate(([START], ids), dtype=self.dtype, casting="unsafe") for ids in sequences
+        ]
+        if self.maxlen is None:
+            return started
+        return pad_sequences(
+            started,
+            maxlen=self.maxlen,
+            dtype=self.dtype,
+            padding=self.padding,
+            truncating=self.truncating,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _check_documents(X):
+    if isinstance(X, str) or not isinstance(X, Iterable):
+        raise ValueError(
+            "Iterable over raw text documents expected, "
+            f"{'string' if isinstance(X, str) else type(X).__name__} object received."
+        )

@@ -1,0 +1,193 @@
+"""The layer: literal cases of the peers, Keras semantics, gradients, errors."""
+
+import numpy as np
+import pytest
+
+from crnn import SimpleRNN
+
+DTYPES = ["float32", "float64"]
+MASK = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], bool)
+
+
+def constant_layer(features, units, dtype, **options):
+    layer = SimpleRNN(units, dtype=dtype, **options)
+    weights = np.full((features, units), 0.01), np.full((units, units), 0.02), np.full(units, 0.03)
+    return layer.set_weights(weights)
+
+
+def assert_units(got, values):
+    """Each row of the output has one value in all its units, as the peers print it."""
+    wanted = np.broadcast_to(np.array(values)[..., None], np.shape(got))
+    np.testing.assert_allclose(got, wanted, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("backwards", "values"), [(False, [0.405432, 0.736053]), (True, [0.111447, 0.552889])]
+)
+def test_keras_output(backwards, values, dtype):
+    layer = constant_layer(3 + 1, 4, dtype, go_backwards=backwards)
+    assert_units(layer(np.arange(24.0).reshape(2, 3, 4)), values)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("backwards", "values"), [(False, [0.336216, 0.626264]), (True, [0.073444, 0.430436])]
+)
+def test_keras_initial_state(backwards, values, dtype):
+    layer = constant_layer(3, 4, dtype, go_backwards=backwards)
+    state = np.arange(8.0).reshape(2, 4)
+    assert_units(layer(np.arange(24.0).reshape(2, 4, 3), initial_state=state), values)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("backwards", "values"), [(False, [0.329516, 0.617995]), (True, [0.073762, 0.436451])]
+)
+def test_keras_mask(backwards, values, dtype):
+    layer = constant_layer(3, 4, dtype, go_backwards=backwards)
+    assert_units(layer(np.arange(24.0).reshape(2, 4, 3), mask=MASK), values)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_keras_mask_sequences(dtype):
+    layer = constant_layer(3, 2, dtype, return_sequences=True)
+    got = layer(np.arange(24.0).reshape(2, 4, 3), mask=MASK)
+    assert_units(
+        got,
+        [[0.059928, 0.151228, 0.151228, 0.323946], [0.396930, 0.396930, 0.396930, 0.608085]],
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_onnx_node(dtype):
+    layer = SimpleRNN(4, dtype=dtype)
+    layer.set_weights([np.full((2, 4), 0.1), np.full((4, 4), 0.1), np.zeros(4)])
+    got = layer(np.array([[[1.0, 2]], [[3, 4]], [[5, 6]]]))
+    assert_units(got, [0.291313, 0.604368, 0.800499])
+
+
+def test_single_sequence_is_the_loop_of_the_book():
+    layer = SimpleRNN(64, random_state=0, dtype="float64", return_sequences=True)
+    inputs = np.random.default_rng(0).random((100, 32))
+    outputs = layer(inputs)
+    state = np.zeros(64)
+    for x, output in zip(inputs, outputs, strict=True):
+        state = np.tanh(x @ layer.kernel_ + state @ layer.recurrent_kernel_ + layer.bias_)
+        np.testing.assert_allclose(output, state, rtol=1e-12, atol=1e-14)
+
+
+def test_shapes_and_state():
+    X = np.random.default_rng(0).normal(size=(5, 3, 2))
+    layer = SimpleRNN(4, random_state=0, return_sequences=True, return_state=True)
+    sequences, state = layer(X)
+    assert sequences.shape == (5, 3, 4)
+    assert sequences.dtype == np.float32
+    np.testing.assert_array_equal(sequences[:, -1], state)
+    layer.return_sequences = False
+    np.testing.assert_array_equal(layer(X)[0], state)
+    one, one_state = layer(X[1])
+    assert one.shape == one_state.shape == (4,)
+    np.testing.assert_allclose(one, state[1], rtol=1e-6)
+
+
+def test_go_backwards_is_the_reversed_input():
+    X = np.random.default_rng(0).normal(size=(5, 7, 2))
+    mask = np.random.default_rng(1).random((5, 7)) > 0.5
+    forward = SimpleRNN(4, random_state=0, return_sequences=True)
+    wanted = forward(X[:, ::-1], mask=mask[:, ::-1])
+    backward = SimpleRNN(4, return_sequences=True, go_backwards=True)
+    np.testing.assert_array_equal(
+        backward.set_weights(forward.get_weights())(X, mask=mask), wanted
+    )
+
+
+def test_state_carries_through_a_leading_mask():
+    X, state = np.ones((1, 3, 2)), np.full((1, 4), 0.5, np.float32)
+    layer = SimpleRNN(4, random_state=0, return_sequences=True)
+    got = layer(X, initial_state=state, mask=[[False, False, True]])
+    np.testing.assert_array_equal(got[:, :2], np.stack([state, state], axis=1))
+    assert not np.array_equal(got[:, 2], state)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "linear"])
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_backward_against_central_differences(activation, return_sequences, go_backwards):
+    rng = np.random.default_rng(0)
+    X, state = rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 5))
+    mask = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]], bool)
+    layer = SimpleRNN(
+        5, activation=activation, return_sequences=return_sequences, go_backwards=go_backwards,
+        random_state=1, dtype="float64",
+    )
+    output = layer(X, initial_state=state, mask=mask)
+    direction = rng.normal(size=output.shape)
+    gradients = layer.backward(direction)
+    for name, array in [
+        ("inputs", X), ("initial_state", state), ("kernel", layer.kernel_),
+        ("recurrent_kernel", layer.recurrent_kernel_), ("bias", layer.bias_),
+    ]:
+        numeric = np.empty_like(array)
+        for index in np.ndindex(array.shape):
+            value = array[index]
+            ends = []
+            for array[index] in (value + 1e-6, value - 1e-6):
+                ends.append(np.sum(layer(X, initial_state=state, mask=mask) * direction))
+            array[index] = value
+            numeric[index] = (ends[0] - ends[1]) / 2e-6
+        np.testing.assert_allclose(gradients[name], numeric, rtol=1e-7, atol=1e-8)
+
+
+def test_initial_weights():
+    layer = SimpleRNN(20, random_state=0)
+    layer(np.zeros((1, 1, 10)))
+    again = SimpleRNN(20, random_state=0)
+    again(np.zeros((1, 1, 10)))
+    for a, b in zip(layer.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    product = layer.recurrent_kernel_ @ layer.recurrent_kernel_.T
+    np.testing.assert_allclose(product, np.eye(20), atol=1e-6)
+    limit = np.sqrt(6 / 30)
+    assert 0.9 * limit < np.abs(layer.kernel_).max() <= limit
+    assert not layer.bias_.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"units": 0}, "units must be a positive integer, got 0"),
+        ({"units": 2.0}, "units must be a positive integer, got 2.0"),
+        ({"units": 2, "activation": "gelu"}, "activation must be one of .* got 'gelu'"),
+        ({"units": 2, "dtype": "int32"}, "dtype must be 'float32' or 'float64', got 'int32'"),
+    ],
+)
+def test_bad_parameters(options, message):
+    with pytest.raises(ValueError, match=message):
+        SimpleRNN(**options)
+
+
+def test_bad_calls_leave_the_layer_as_it_was():
+    layer = constant_layer(3, 2, "float32")
+    weights = layer.get_weights()
+    X = np.ones((2, 4, 3))
+    with pytest.raises(ValueError, match="call the layer first"):
+        layer.backward(np.ones((2, 2)))
+    for call, message in [
+        (lambda: layer(np.ones(3)), "got 1 dimensions"),
+        (lambda: layer(np.ones((2, 4, 5))), "inputs has 5 features, .* weights for 3"),
+        (lambda: layer(X, initial_state=np.ones((2, 3))), r"initial_state must have .*\(2, 2\)"),
+        (lambda: layer(X, mask=np.ones((2, 3))), r"mask must have shape \(2, 4\), got \(2, 3\)"),
+        (lambda: layer.set_weights([np.ones((3, 2))]), "weights must be"),
+        (lambda: (layer(X), layer.backward(np.ones((2, 3)))), r"grad_output must have"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+    for a, b in zip(layer.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2)])
+def test_nothing_to_read(shape):
+    layer = SimpleRNN(4, random_state=0)
+    np.testing.assert_array_equal(layer(np.zeros(shape)), np.zeros((shape[0], 4)))
