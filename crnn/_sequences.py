@@ -141,9 +141,9 @@ def _check_range(values, vocabulary_size):
         )
 
 
-def series_sequences(values, offsets, dtype):
+def series_sequences(values, offsets, dtype, n_features):
     """Check the steps of float series; a step of univariate series has one feature."""
-    values = values.reshape(len(values), -1) if values.ndim == 1 else values
+    values = values.reshape(len(values), n_features)
     values = np.ascontiguousarray(values, dtype=dtype)
     assert_all_finite(values, input_name="X")
     return Sequences(values, offsets, np.zeros(len(offsets) - 1, np.int32))

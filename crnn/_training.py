@@ -1,14 +1,25 @@
 """Epochs: batches in, weights and history out."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from crnn import _core
 from crnn._batches import pack, states_after
 from crnn._recurrence import TILE
+from crnn._sequences import Sequences
 
 # Prediction goes through the data in chunks whose buffers hold about this many numbers, so that
 # the memory does not grow with the number of samples.
 CHUNK_NUMBERS = 2**21
+
+
+class Samples(NamedTuple):
+    """Sequences with their targets, (n, K) floats or (n,) class numbers, and weights (n,)."""
+
+    sequences: Sequences
+    targets: np.ndarray
+    weights: np.ndarray
 
 
 class Trainer:
@@ -25,8 +36,9 @@ class Trainer:
             sequences, indices, self.network.workspace, TILE, self.n_threads, self.vocabulary_size
         )
 
-    def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer):
+    def train_epoch(self, samples, indices, batch_size, optimizer):
         """One pass in the order of ``indices``; returns the mean loss and accuracy on the way."""
+        sequences, targets, weights = samples
         totals = np.zeros(2)
         for start in range(0, len(indices), batch_size):
             chosen = indices[start : start + batch_size]
@@ -39,8 +51,9 @@ class Trainer:
             optimizer.step(self.network.parameters, gradients, self.n_threads)
         return totals / _total(weights[indices])
 
-    def evaluate(self, sequences, targets, weights):
+    def evaluate(self, samples):
         """Mean loss and accuracy with the weights as they stand."""
+        sequences, targets, weights = samples
         logits = self.logits(sequences)
         totals = loss(logits, targets, weights, np.empty_like(logits))
         return np.array(totals) / _total(weights)

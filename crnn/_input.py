@@ -1,0 +1,89 @@
+"""The input contract of the estimators: what the user passed -> packed sequences."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from crnn._sequences import (
+    flatten,
+    is_list_of_sequences,
+    offsets_of,
+    series_sequences,
+    token_sequences,
+)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The user's data, end to end, with scikit-learn's checks done."""
+
+    values: np.ndarray  # (n_steps,) or (n_steps, F)
+    offsets: np.ndarray  # (n_samples + 1,)
+    width: int | None  # timesteps of each sample, if all came in one array
+
+    def __len__(self):
+        return len(self.offsets) - 1
+
+    def are_tokens(self, declared):
+        """By ``input="auto"``, integers are token ids and floats are series."""
+        if declared == "auto":
+            return self.values.dtype.kind in "iu" and self.values.ndim == 1
+        return declared == "tokens"
+
+    @property
+    def n_features(self):
+        """Features of a timestep of a series."""
+        return 1 if self.values.ndim == 1 else self.values.shape[1]
+
+
+def read(estimator, X, *, reset):
+    """Check X by scikit-learn's rules.
+
+    An array must have the width of the one that the estimator was fitted on; the sequences of a
+    list have any length.
+    """
+    if is_list_of_sequences(X):
+        if reset:
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(estimator).pop(name, None)
+        return Raw(*flatten(X), None)
+    _refuse_text(X)
+    X = validate_data(estimator, X, reset=reset, allow_nd=True)
+    if X.ndim > 3:
+        raise ValueError(
+            f"Found array with dim {X.ndim}. X must have shape (n_samples, timesteps) or "
+            "(n_samples, timesteps, features)."
+        )
+    n, width = X.shape[:2]
+    values = X.reshape(n * width, *X.shape[2:])
+    return Raw(values, offsets_of(np.full(n, width)), width)
+
+
+def _refuse_text(X):
+    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+    if isinstance(first, str):
+        raise ValueError(
+            f"X contains text ({first[:20]!r}...). Turn it into token ids first: "
+            "make_pipeline(SequenceVectorizer(), SimpleRNNClassifier())."
+        )
+
+
+def as_sequences(raw, *, tokens, vocabulary_size, n_features, mask_zero, dtype, keep_pads=False):
+    """Packed sequences for a model of these properties."""
+    if not tokens:
+        if raw.n_features != n_features and len(raw.values):
+            raise ValueError(
+                f"X has {raw.n_features} features in a timestep, but the model was fitted with "
+                f"{n_features}."
+            )
+        return series_sequences(raw.values, raw.offsets, dtype, n_features)
+    if raw.values.ndim > 1:
+        raise ValueError(
+            f"X has {raw.values.shape[1]} values in a timestep, but a token is one id. "
+            "Pass ids of shape (n_samples, timesteps), or set input='series'."
+        )
+    return token_sequences(
+        raw.values, raw.offsets, vocabulary_size=vocabulary_size, mask_zero=mask_zero,
+        keep_pads=keep_pads,
+    )
