@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils import assert_all_finite, check_random_state, compute_class_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -388,6 +388,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
             )
         raw = read(self, X, reset=reset)
         y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         check_consistent_length(raw, y)
         weights = _check_sample_weight(sample_weight, y, copy=True).astype(self.dtype, copy=False)

@@ -40,14 +40,14 @@ class Raw:
 def read(estimator, X, *, reset):
     """Check X by scikit-learn's rules.
 
-    An array must have the width of the one that the estimator was fitted on; the sequences of a
-    list have any length.
+    An array must have the width that the estimator was fitted on, if that was one width; the
+    sequences of a list have any length.
     """
     if is_list_of_sequences(X):
+        raw = Raw(*flatten(X), None)
         if reset:
-            for name in ("n_features_in_", "feature_names_in_"):
-                vars(estimator).pop(name, None)
-        return Raw(*flatten(X), None)
+            _set_width(estimator, np.diff(raw.offsets))
+        return raw
     _refuse_text(X)
     X = validate_data(estimator, X, reset=reset, allow_nd=True)
     if X.ndim > 3:
@@ -58,6 +58,13 @@ def read(estimator, X, *, reset):
     n, width = X.shape[:2]
     values = X.reshape(n * width, *X.shape[2:])
     return Raw(values, offsets_of(np.full(n, width)), width)
+
+
+def _set_width(estimator, lengths):
+    for name in ("n_features_in_", "feature_names_in_"):
+        vars(estimator).pop(name, None)
+    if (lengths == lengths[0]).all():
+        estimator.n_features_in_ = int(lengths[0])
 
 
 def _refuse_text(X):

@@ -1,0 +1,27 @@
+"""scikit-learn's own checks of estimators.
+
+An excused check must fail (xfail_strict in pyproject.toml). There are no common checks for
+estimators that read text, so SequenceVectorizer is not among them.
+"""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from crnn import SimpleRNNClassifier
+
+NOT_EQUIVALENT = (
+    "training goes through mini-batches of a fixed number of samples in random order, so a sample "
+    "with weight two is not seen as often as two samples"
+)
+EXCUSED = {
+    "SimpleRNNClassifier": {
+        "check_sample_weight_equivalence_on_dense_data": NOT_EQUIVALENT,
+    },
+}
+
+
+@parametrize_with_checks(
+    [SimpleRNNClassifier(), SimpleRNNClassifier(dtype="float64")],
+    expected_failed_checks=lambda estimator: EXCUSED[type(estimator).__name__],
+)
+def test_common_checks(estimator, check):
+    check(estimator)
