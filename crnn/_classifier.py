@@ -426,9 +426,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
             return RMSprop(self.learning_rate)
         if self.optimizer == "adam":
             return Adam(self.learning_rate)
-        return SGD(
-            self.learning_rate, momentum=self.momentum, nesterov=self.nesterovs_momentum
-        )
+        return SGD(self.learning_rate, momentum=self.momentum, nesterov=self.nesterovs_momentum)
 
     def _samples(self, raw, y, weights):
         sequences = self._sequences(raw)
@@ -499,12 +497,18 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
                 start = perf_counter()
                 if self.shuffle:
                     order = self._rng.permutation(n)
-                row = dict(zip(("loss", "accuracy"), trainer.train_epoch(
-                    samples, order, batch_size, self._optimizer), strict=True))
+                row = dict(
+                    zip(
+                        ("loss", "accuracy"),
+                        trainer.train_epoch(samples, order, batch_size, self._optimizer),
+                        strict=True,
+                    )
+                )
                 _check_finite(row["loss"], epoch)
                 if validation is not None:
-                    row |= dict(zip(("val_loss", "val_accuracy"), trainer.evaluate(validation),
-                                    strict=True))
+                    row |= dict(
+                        zip(("val_loss", "val_accuracy"), trainer.evaluate(validation), strict=True)
+                    )
                 for name, value in row.items():
                     history.setdefault(name, []).append(float(value))
                 if self.verbose:

@@ -332,7 +332,10 @@ cdef void forward_tile(
         if s == steps:
             break
         # States that nobody asks for take turns in two blocks of S rows.
-        following = current + m * H if keep_states else states + (S * H if current == states else 0)
+        if keep_states:
+            following = current + m * H
+        else:
+            following = states + (S * H if current == states else 0)
         for r in range(m):
             memcpy(following + r * H, table + rows[r] * H, H * sizeof(floating))
         gemm(False, False, m, H, H, current, recurrent_kernel, <floating> 1, following)
@@ -436,7 +439,7 @@ def sigmoid_cross_entropy(
 ):
     """Binary cross-entropy from the logit, averaged over the K outputs.
 
-    -y log p - (1 - y) log(1 - p) with p = 1 / (1 + exp(-z)) is max(z, 0) - z y + log(1 + exp(-|z|)),
+    With p = 1 / (1 + exp(-z)), -y log p - (1 - y) log(1 - p) = max(z, 0) - z y + log(1 + exp(-|z|)),
     which neither overflows nor needs clipping; its derivative is p - y. Returns the weighted sums
     of the loss and of the correct outputs (p > 0.5), each averaged over K.
     """
@@ -518,7 +521,8 @@ def rmsprop(
     cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], c
     require(grads.shape[0] == D and grads.shape[1] == C and velocities.shape[1] == C
             and velocities.shape[0] == weights.shape[0]
-            and touched.shape[0] == weights.shape[0], "grads, velocities, touched must fit weights")
+            and touched.shape[0] == weights.shape[0],
+            "grads, velocities and touched must fit weights")
     if D == 0 or C == 0:
         return
     for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):

@@ -91,6 +91,9 @@ def as_sequences(raw, *, tokens, vocabulary_size, n_features, mask_zero, dtype, 
             "Pass ids of shape (n_samples, timesteps), or set input='series'."
         )
     return token_sequences(
-        raw.values, raw.offsets, vocabulary_size=vocabulary_size, mask_zero=mask_zero,
+        raw.values,
+        raw.offsets,
+        vocabulary_size=vocabulary_size,
+        mask_zero=mask_zero,
         keep_pads=keep_pads,
     )

@@ -251,8 +251,12 @@ class _Call:
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order
         self.states, last = self.recurrence.run(
-            table, self.batch.rows, self.batch.offsets, np.ascontiguousarray(initial_state),
-            order.astype(np.int32), True,
+            table,
+            self.batch.rows,
+            self.batch.offsets,
+            np.ascontiguousarray(initial_state),
+            order.astype(np.int32),
+            True,
         )
         self.last = np.empty_like(last)
         self.last[order] = last

@@ -62,7 +62,13 @@ class Network:
         H, K = head_kernel.shape
         work = self.array("head_sums", _core.workspace_rows(len(batch)), H + 1, K)
         _core.dense_backward(
-            self.last, head_kernel, grad_logits, 1, work, grad_last, grads["head_kernel"],
+            self.last,
+            head_kernel,
+            grad_logits,
+            1,
+            work,
+            grad_last,
+            grads["head_kernel"],
             grads["head_bias"],
         )
         N = batch.n_transitions

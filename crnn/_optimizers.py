@@ -34,8 +34,15 @@ class RMSprop:
                 rows = np.arange(len(_matrix(weights)), dtype=np.int32)
                 gradient = RowGradient(rows, _matrix(gradient))
             _core.rmsprop(
-                _matrix(weights), gradient.rows, self.velocities[name], gradient.ids,
-                self.touched[name], self.n_steps, self.learning_rate, self.rho, self.epsilon,
+                _matrix(weights),
+                gradient.rows,
+                self.velocities[name],
+                gradient.ids,
+                self.touched[name],
+                self.n_steps,
+                self.learning_rate,
+                self.rho,
+                self.epsilon,
                 n_threads,
             )
 
@@ -56,8 +63,12 @@ class SGD:
             if name not in self.velocities:
                 self.velocities[name] = np.zeros(weights.size, weights.dtype)
             _core.sgd(
-                weights.reshape(-1), _dense(gradient, weights), self.velocities[name],
-                self.learning_rate, self.momentum, self.nesterov,
+                weights.reshape(-1),
+                _dense(gradient, weights),
+                self.velocities[name],
+                self.learning_rate,
+                self.momentum,
+                self.nesterov,
             )
 
 
@@ -77,9 +88,15 @@ class Adam:
                 self.moments[name] = np.zeros(weights.size, weights.dtype)
                 self.velocities[name] = np.zeros(weights.size, weights.dtype)
             _core.adam(
-                weights.reshape(-1), _dense(gradients[name], weights), self.moments[name],
-                self.velocities[name], self.n_steps, self.learning_rate, self.beta_1,
-                self.beta_2, self.epsilon,
+                weights.reshape(-1),
+                _dense(gradients[name], weights),
+                self.moments[name],
+                self.velocities[name],
+                self.n_steps,
+                self.learning_rate,
+                self.beta_1,
+                self.beta_2,
+                self.epsilon,
             )
 
 

@@ -34,8 +34,18 @@ class Recurrence:
         n_states = offsets[-1] + B if keep_states else 2 * B
         states, last = self.array(name, n_states, H), self.array(name + "_last", B, H)
         _core.forward(
-            table, rows, offsets, initial, initial_rows, self.recurrent_kernel, self.activation,
-            TILE, self.n_threads, keep_states, states, last,
+            table,
+            rows,
+            offsets,
+            initial,
+            initial_rows,
+            self.recurrent_kernel,
+            self.activation,
+            TILE,
+            self.n_threads,
+            keep_states,
+            states,
+            last,
         )
         return states, last
 
@@ -49,8 +59,18 @@ class Recurrence:
         grad_initial = self.array(name + "_initial", B, H)
         grad_recurrent_kernel = np.empty_like(self.recurrent_kernel)
         _core.backward(
-            states, offsets, self.recurrent_kernel, grad_last, grad_states, self.activation, TILE,
-            self.n_threads, partial_sums, grad_steps, grad_initial, grad_recurrent_kernel,
+            states,
+            offsets,
+            self.recurrent_kernel,
+            grad_last,
+            grad_states,
+            self.activation,
+            TILE,
+            self.n_threads,
+            partial_sums,
+            grad_steps,
+            grad_initial,
+            grad_recurrent_kernel,
         )
         return grad_steps, grad_initial, grad_recurrent_kernel
 
@@ -62,7 +82,13 @@ class Recurrence:
         grad_inputs = self.array("grad_inputs", D if want_inputs else 0, F)
         grad_kernel, grad_bias = np.empty_like(self.kernel), np.empty_like(self.bias)
         _core.dense_backward(
-            inputs, self.kernel, grad_table, self.n_threads, work, grad_inputs, grad_kernel,
+            inputs,
+            self.kernel,
+            grad_table,
+            self.n_threads,
+            work,
+            grad_inputs,
+            grad_kernel,
             grad_bias,
         )
         return grad_inputs, grad_kernel, grad_bias

@@ -134,9 +134,7 @@ def softmax_cross_entropy(logits, targets, weights, grad_logits):
     return weights @ losses, weights @ (logits.argmax(axis=1) == targets)
 
 
-def rmsprop(
-    weights, grads, velocities, ids, touched, step, learning_rate, rho, epsilon, n_threads
-):
+def rmsprop(weights, grads, velocities, ids, touched, step, learning_rate, rho, epsilon, n_threads):
     waited = (step - touched[ids])[:, None]
     v = rho**waited * velocities[ids] + (1 - rho) * grads**2
     velocities[ids] = v

@@ -6,7 +6,6 @@ from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 
-
 def n_threads_for(n_jobs):
     """joblib's reading of ``n_jobs``: None is 1 unless a ``parallel_config`` says otherwise."""
     return effective_n_jobs(n_jobs)

@@ -60,8 +60,10 @@ class Trainer:
 
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
-        out = np.empty((len(sequences), len(self.network.parameters["head_bias"])),
-                       self.network.parameters["head_bias"].dtype)
+        out = np.empty(
+            (len(sequences), len(self.network.parameters["head_bias"])),
+            self.network.parameters["head_bias"].dtype,
+        )
         for batch, chosen in self.chunks(sequences):
             out[chosen] = self.network.forward(batch, keep_states=False)
         return out

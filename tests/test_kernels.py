@@ -13,7 +13,8 @@ TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 KERNELS = [
     name
     for name, value in vars(_core).items()
-    if callable(value) and getattr(value, "__module__", None) == "crnn._core"
+    if callable(value)
+    and getattr(value, "__module__", None) == "crnn._core"
     and name != "workspace_rows"
 ]
 
@@ -56,9 +57,18 @@ class Batch:
         rows = self.N + self.B if keep else 2 * self.B
         states, last = np.zeros((rows, self.H), dtype), np.zeros((self.B, self.H), dtype)
         module.forward(
-            self.table.astype(dtype), self.rows, self.offsets, self.initial.astype(dtype),
-            self.initial_rows, self.kernel.astype(dtype), activation, self.tile, n_threads, keep,
-            states, last,
+            self.table.astype(dtype),
+            self.rows,
+            self.offsets,
+            self.initial.astype(dtype),
+            self.initial_rows,
+            self.kernel.astype(dtype),
+            activation,
+            self.tile,
+            n_threads,
+            keep,
+            states,
+            last,
         )
         return states, last
 
@@ -68,9 +78,16 @@ class Batch:
         partial_sums = np.empty((_core.workspace_rows(self.B, self.tile), H, H), dtype)
         out = [np.zeros(shape, dtype) for shape in [(self.N, H), (self.B, H), (H, H)]]
         module.backward(
-            states.astype(dtype), self.offsets, self.kernel.astype(dtype),
-            self.grad_last.astype(dtype), grad_states.astype(dtype), activation, self.tile,
-            n_threads, partial_sums, *out,
+            states.astype(dtype),
+            self.offsets,
+            self.kernel.astype(dtype),
+            self.grad_last.astype(dtype),
+            grad_states.astype(dtype),
+            activation,
+            self.tile,
+            n_threads,
+            partial_sums,
+            *out,
         )
         return out
 
@@ -162,9 +179,10 @@ def test_forward(B, T, H, kind, dtype):
     states, last = batch.forward(_reference, "float64")
     for keep, n_threads in [(True, 1), (False, 2)]:
         got_states, got_last = batch.forward(_core, dtype, keep=keep, n_threads=n_threads)
-        assert_close(got_last, last, dtype)
+        # Pre-activations are sums of terms of about 1, even where they cancel.
+        assert_close(got_last, last, dtype, size=1)
         if keep:
-            assert_close(got_states, states, dtype)
+            assert_close(got_states, states, dtype, size=1)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -206,8 +224,9 @@ def test_threads_do_not_change_a_bit(dtype):
         again = batch.forward(_core, dtype, n_threads=n_threads)
         np.testing.assert_array_equal(again[0], states)
         np.testing.assert_array_equal(again[1], last)
-        for a, b in zip(batch.backward(_core, dtype, states, n_threads=n_threads), gradients,
-                        strict=True):
+        for a, b in zip(
+            batch.backward(_core, dtype, states, n_threads=n_threads), gradients, strict=True
+        ):
             np.testing.assert_array_equal(a, b)
 
 
@@ -334,8 +353,18 @@ def test_buffers_that_do_not_fit_are_refused(position):
     batch = Batch("equal", 7, 7, 7, "float64")
     states, _ = batch.forward(_core, "float64")
     arrays = [
-        states, batch.offsets, batch.kernel, batch.grad_last, batch.grad_states, 0, batch.tile, 1,
-        np.empty((1, 7, 7)), np.empty((batch.N, 7)), np.empty((7, 7)), np.empty((7, 7)),
+        states,
+        batch.offsets,
+        batch.kernel,
+        batch.grad_last,
+        batch.grad_states,
+        0,
+        batch.tile,
+        1,
+        np.empty((1, 7, 7)),
+        np.empty((batch.N, 7)),
+        np.empty((7, 7)),
+        np.empty((7, 7)),
     ]
     _core.backward(*arrays)
     arrays[position] = arrays[position][1:].copy()

@@ -97,9 +97,7 @@ def test_go_backwards_is_the_reversed_input():
     forward = SimpleRNN(4, random_state=0, return_sequences=True)
     wanted = forward(X[:, ::-1], mask=mask[:, ::-1])
     backward = SimpleRNN(4, return_sequences=True, go_backwards=True)
-    np.testing.assert_array_equal(
-        backward.set_weights(forward.get_weights())(X, mask=mask), wanted
-    )
+    np.testing.assert_array_equal(backward.set_weights(forward.get_weights())(X, mask=mask), wanted)
 
 
 def test_state_carries_through_a_leading_mask():
@@ -118,15 +116,22 @@ def test_backward_against_central_differences(activation, return_sequences, go_b
     X, state = rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 5))
     mask = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]], bool)
     layer = SimpleRNN(
-        5, activation=activation, return_sequences=return_sequences, go_backwards=go_backwards,
-        random_state=1, dtype="float64",
+        5,
+        activation=activation,
+        return_sequences=return_sequences,
+        go_backwards=go_backwards,
+        random_state=1,
+        dtype="float64",
     )
     output = layer(X, initial_state=state, mask=mask)
     direction = rng.normal(size=output.shape)
     gradients = layer.backward(direction)
     for name, array in [
-        ("inputs", X), ("initial_state", state), ("kernel", layer.kernel_),
-        ("recurrent_kernel", layer.recurrent_kernel_), ("bias", layer.bias_),
+        ("inputs", X),
+        ("initial_state", state),
+        ("kernel", layer.kernel_),
+        ("recurrent_kernel", layer.recurrent_kernel_),
+        ("bias", layer.bias_),
     ]:
         numeric = np.empty_like(array)
         for index in np.ndindex(array.shape):
