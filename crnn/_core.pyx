@@ -55,6 +55,7 @@ from crnn._loops cimport (
     add,
     crnn_choose_variant,
     crnn_variant_name,
+    multiply,
     rmsprop_loop,
 )
 
@@ -224,7 +225,7 @@ cdef void dense_chunk(
     cdef Py_ssize_t d
     for d in range(D):
         memcpy(out + d * H, bias, H * sizeof(floating))
-    gemm(False, False, D, H, F, inputs, kernel, <floating> 1, out)
+    multiply(False, D, H, F, inputs, kernel, out)
 
 
 def dense_backward(
@@ -270,7 +271,8 @@ cdef void dense_backward_chunk(
     cdef Py_ssize_t d
     if grad_inputs != NULL:
         gemm(False, True, D, F, H, grad_out, kernel, <floating> 0, grad_inputs)
-    gemm(True, False, F, H, D, inputs, grad_out, <floating> 0, grad_kernel)
+    memset(grad_kernel, 0, F * H * sizeof(floating))
+    multiply(True, F, H, D, inputs, grad_out, grad_kernel)
     memset(grad_bias, 0, H * sizeof(floating))
     for d in range(D):
         add(H, grad_out + d * H, grad_bias)
@@ -338,7 +340,7 @@ cdef void forward_tile(
             following = states + (S * H if current == states else 0)
         for r in range(m):
             memcpy(following + r * H, table + rows[r] * H, H * sizeof(floating))
-        gemm(False, False, m, H, H, current, recurrent_kernel, <floating> 1, following)
+        multiply(False, m, H, H, current, recurrent_kernel, following)
         activate(activation, m * H, following)
         rows += m
         current = following
@@ -402,6 +404,8 @@ cdef void backward_tile(
     # grad_initial holds dh_s for the rows that run at time s. A row that starts at s is not
     # touched by earlier steps, so what stands there in the end is the gradient of h_0.
     memcpy(grad_initial, grad_last, S * H * sizeof(floating))
+    # U' is wanted row by row; it stands where dU comes in the end.
+    transpose(H, recurrent_kernel, grad_recurrent_kernel)
     for s in range(steps, -1, -1):
         if grad_states != NULL:
             add(m * H, grad_states + state * H, grad_initial)
@@ -411,10 +415,18 @@ cdef void backward_tile(
         transition -= m
         activate_backward(activation, m * H, states + state * H, grad_initial,
                           grad_steps + transition * H)
-        gemm(False, True, m, H, H, grad_steps + transition * H, recurrent_kernel, <floating> 0,
-             grad_initial)
+        memset(grad_initial, 0, m * H * sizeof(floating))
+        multiply(False, m, H, H, grad_steps + transition * H, grad_recurrent_kernel, grad_initial)
         state -= m
-    gemm(True, False, H, H, N, states, grad_steps, <floating> 0, grad_recurrent_kernel)
+    memset(grad_recurrent_kernel, 0, H * H * sizeof(floating))
+    multiply(True, H, H, N, states, grad_steps, grad_recurrent_kernel)
+
+
+cdef void transpose(Py_ssize_t n, const floating *a, floating *b) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(n):
+            b[j * n + i] = a[i * n + j]
 
 
 cdef inline Py_ssize_t earlier(

@@ -2,6 +2,8 @@
 
 from cython cimport floating
 
+from crnn._blas cimport gemm
+
 cdef extern from "_variants.h" nogil:
     enum:
         CRNN_TANH
@@ -24,6 +26,12 @@ cdef extern from "_variants.h" nogil:
     void adam_f64(
         ptrdiff_t, double, double, double, double, double, double, const double *, double *,
         double *, double *)
+
+    bint crnn_multiplies(ptrdiff_t)
+    void multiply_f32(ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t,
+                      const float *, float *)
+    void multiply_f64(ptrdiff_t, ptrdiff_t, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t,
+                      const double *, double *)
 
     void crnn_choose_variant()
     const char *crnn_variant_name()
@@ -74,3 +82,17 @@ cdef inline void adam_loop(
         adam_f32(n, rate, beta_1, gain_1, beta_2, gain_2, epsilon, g, m, v, w)
     else:
         adam_f64(n, rate, beta_1, gain_1, beta_2, gain_2, epsilon, g, m, v, w)
+
+
+cdef inline void multiply(
+    bint transpose_a, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const floating *a, const floating *b, floating *c
+) noexcept nogil:
+    """C := C + op(A) B for row-major matrices, C (m, n), op(A) (m, k), B (k, n)."""
+    cdef Py_ssize_t row = 1 if transpose_a else k, column = m if transpose_a else 1
+    if not crnn_multiplies(n * sizeof(floating)):
+        gemm(transpose_a, False, m, n, k, a, b, <floating> 1, c)
+    elif floating is float:
+        multiply_f32(m, n, k, a, row, column, b, c)
+    else:
+        multiply_f64(m, n, k, a, row, column, b, c)

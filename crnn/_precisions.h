@@ -5,6 +5,9 @@
 #define TANH tanh_f32
 #define SQRT sqrtf
 #include "_loops.h"
+#ifdef VECTOR_BYTES
+#include "_products.h"
+#endif
 #undef REAL
 #undef NAME
 #undef TANH
@@ -15,6 +18,9 @@
 #define TANH tanh_f64
 #define SQRT sqrt
 #include "_loops.h"
+#ifdef VECTOR_BYTES
+#include "_products.h"
+#endif
 #undef REAL
 #undef NAME
 #undef TANH

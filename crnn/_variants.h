@@ -28,6 +28,8 @@ enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
         void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
                      REAL *, REAL *);                                                            \
+        void (*multiply)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const REAL *, ptrdiff_t, ptrdiff_t,    \
+                         const REAL *, REAL *);                                                  \
     } loops_##SUFFIX;
 
 DECLARE_LOOPS(float, f32)
@@ -41,28 +43,42 @@ typedef struct {
 
 #define LOOPS(level, type)                                                                       \
     {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
-     level##_rmsprop_##type, level##_adam_##type}
+     level##_rmsprop_##type, level##_adam_##type, MULTIPLY(level, type)}
 #define VARIANT(level) {#level, LOOPS(level, f32), LOOPS(level, f64)}
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+#define MULTIPLY(level, type) level##_multiply_##type
+
 #define LEVEL(x) v2_##x
+#define VECTOR_BYTES 16
+#define BLOCK_ROWS 6
 #define TARGET __attribute__((target("sse4.2")))
 #include "_precisions.h"
 #undef LEVEL
+#undef VECTOR_BYTES
+#undef BLOCK_ROWS
 #undef TARGET
 
 #define LEVEL(x) v3_##x
+#define VECTOR_BYTES 32
+#define BLOCK_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
 #include "_precisions.h"
 #undef LEVEL
+#undef VECTOR_BYTES
+#undef BLOCK_ROWS
 #undef TARGET
 
 #define LEVEL(x) v4_##x
+#define VECTOR_BYTES 64
+#define BLOCK_ROWS 12
 #define TARGET                                                                                   \
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
 #include "_precisions.h"
 #undef LEVEL
+#undef VECTOR_BYTES
+#undef BLOCK_ROWS
 #undef TARGET
 
 static const crnn_variant crnn_variants[] = {VARIANT(v4), VARIANT(v3), VARIANT(v2)};
@@ -80,6 +96,7 @@ static int crnn_runs_here(const char *name) {
 
 #else
 
+#define MULTIPLY(level, type) NULL /* left to BLAS */
 #define LEVEL(x) plain_##x
 #define TARGET
 #include "_precisions.h"
@@ -107,6 +124,14 @@ static const crnn_variant *crnn_loops;
 #define rmsprop_f64 crnn_loops->f64.rmsprop
 #define adam_f32 crnn_loops->f32.adam
 #define adam_f64 crnn_loops->f64.adam
+
+/* Products that the hand-blocked loops take; all others go to BLAS. Columns must fill whole
+ * vectors: 64 bytes suit each variant. */
+static inline int crnn_multiplies(ptrdiff_t n_bytes) {
+    return crnn_loops->f32.multiply != NULL && n_bytes % 64 == 0;
+}
+#define multiply_f32 crnn_loops->f32.multiply
+#define multiply_f64 crnn_loops->f64.multiply
 
 /* Called once, at import: the best variant that runs here, or the one that the environment
  * variable CRNN_SIMD names. */

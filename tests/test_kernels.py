@@ -195,8 +195,9 @@ def test_backward(B, T, H, kind, dtype):
     for every_step in [False, True]:
         wanted = batch.backward(_reference, "float64", states, every_step=every_step)
         got = batch.backward(_core, dtype, states, every_step=every_step, n_threads=2)
+        # Gradients die out on their way back; what comes in is what errors are measured by.
         for a, b in zip(got[:2], wanted[:2], strict=True):
-            assert_close(a, b, dtype)
+            assert_close(a, b, dtype, size=np.abs(batch.grad_last).max())
         # The terms of the sum over all steps cancel, their rounding errors do not.
         assert_close(got[2], wanted[2], dtype, size=np.abs(wanted[0]).sum(axis=0).max())
 
