@@ -1,7 +1,16 @@
 """Simple recurrent networks for CPUs, with a scikit-learn face."""
 
+from importlib import import_module
+
 from crnn._classifier import SimpleRNNClassifier
 from crnn._layer import SimpleRNN
 from crnn._version import __version__
 
-__all__ = ["SimpleRNN", "SimpleRNNClassifier", "__version__"]
+__all__ = ["SimpleRNN", "SimpleRNNClassifier", "TrainingHistoryDisplay", "__version__"]
+
+
+def __getattr__(name):
+    # Imported when first used, as scikit-learn does it.
+    if name in ("datasets", "preprocessing"):
+        return import_module(f"crnn.{name}")
+    raise AttributeError(f"module 'crnn' has no attribute {name!r}")

@@ -37,6 +37,8 @@ T timesteps, F features, E embedding, H units, K outputs, V vocabulary; N transi
 D distinct inputs (rows of the table).
 """
 
+import os
+
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.math cimport exp, fabs, log, log1p, pow, sqrt
@@ -59,7 +61,19 @@ from crnn._loops cimport (
     rmsprop_loop,
 )
 
-crnn_choose_variant()
+cdef choose_variant():
+    """The best instruction set of this machine, or the one that CRNN_SIMD names (for tests)."""
+    cdef const char *pointer = NULL
+    name = os.environ.get("CRNN_SIMD")
+    wanted = None if name is None else name.encode()
+    if wanted is not None:
+        pointer = wanted
+    if not crnn_choose_variant(pointer):
+        raise ImportError(f"CRNN_SIMD={name!r} is none of the instruction sets of this machine; "
+                          "unset it to have the best one chosen.")
+
+
+choose_variant()
 SIMD = crnn_variant_name().decode()
 ACTIVATIONS = {
     "tanh": CRNN_TANH, "relu": CRNN_RELU, "sigmoid": CRNN_SIGMOID, "linear": CRNN_LINEAR
@@ -244,8 +258,9 @@ def dense_backward(
     require(kernel.shape[0] == F and grad_out.shape[0] == D and grad_out.shape[1] == H,
             "kernel and grad_out must fit inputs")
     require((grad_inputs.shape[0] == 0 or grad_inputs.shape[0] == D)
-            and grad_inputs.shape[1] == F and grad_kernel.shape[0] == F and grad_kernel.shape[1] == H
-            and grad_bias.shape[0] == H, "the gradients must have the shapes of what they are of")
+            and grad_inputs.shape[1] == F and grad_kernel.shape[0] == F
+            and grad_kernel.shape[1] == H and grad_bias.shape[0] == H,
+            "the gradients must have the shapes of what they are of")
     require(partial_sums.shape[0] >= n_chunks and partial_sums.shape[1] == F + 1
             and partial_sums.shape[2] == H, "partial_sums must be (workspace_rows(D), F + 1, H)")
     grad_kernel[:, :] = 0
@@ -451,9 +466,10 @@ def sigmoid_cross_entropy(
 ):
     """Binary cross-entropy from the logit, averaged over the K outputs.
 
-    With p = 1 / (1 + exp(-z)), -y log p - (1 - y) log(1 - p) = max(z, 0) - z y + log(1 + exp(-|z|)),
-    which neither overflows nor needs clipping; its derivative is p - y. Returns the weighted sums
-    of the loss and of the correct outputs (p > 0.5), each averaged over K.
+    With p = 1 / (1 + exp(-z)), -y log p - (1 - y) log(1 - p) is
+    max(z, 0) - z y + log(1 + exp(-|z|)), which neither overflows nor needs clipping; its
+    derivative is p - y. Returns the weighted sums of the loss and of the correct outputs
+    (p > 0.5), each averaged over K.
     """
     cdef Py_ssize_t B = logits.shape[0], K = logits.shape[1], i, j
     cdef double loss = 0, correct = 0, z, y, e, p
@@ -554,8 +570,8 @@ cdef void rmsprop_chunk(
         row = ids[d]
         decay = rho if step - touched[row] == 1 else pow(rho, <double> (step - touched[row]))
         touched[row] = step
-        rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon, grads + d * C,
-                     velocities + row * C, weights + row * C)
+        rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon,
+                     grads + d * C, velocities + row * C, weights + row * C)
 
 
 def sgd(

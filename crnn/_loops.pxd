@@ -33,7 +33,7 @@ cdef extern from "_variants.h" nogil:
     void multiply_f64(ptrdiff_t, ptrdiff_t, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t,
                       const double *, double *)
 
-    void crnn_choose_variant()
+    bint crnn_choose_variant(const char *)
     const char *crnn_variant_name()
 
 

@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "_tanh.h"
@@ -73,8 +72,12 @@ typedef struct {
 #define LEVEL(x) v4_##x
 #define VECTOR_BYTES 64
 #define BLOCK_ROWS 12
+#if defined(__clang__) /* would ignore all of the attribute for the preference */
+#define TARGET __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
+#else
 #define TARGET                                                                                   \
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
 #include "_precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
@@ -133,18 +136,18 @@ static inline int crnn_multiplies(ptrdiff_t n_bytes) {
 #define multiply_f32 crnn_loops->f32.multiply
 #define multiply_f64 crnn_loops->f64.multiply
 
-/* Called once, at import: the best variant that runs here, or the one that the environment
- * variable CRNN_SIMD names. */
-static void crnn_choose_variant(void) {
+/* Called once, at import: the variant of this name, or the best one if the name is NULL. Returns 0
+ * if there is none that runs here. */
+static int crnn_choose_variant(const char *name) {
     const size_t count = sizeof(crnn_variants) / sizeof(crnn_variants[0]);
-    const char *wanted = getenv("CRNN_SIMD");
-    crnn_loops = NULL;
     for (size_t i = 0; i < count; i++) {
-        const crnn_variant *variant = &crnn_variants[i];
-        if (!crnn_runs_here(variant->name)) continue;
-        if (crnn_loops == NULL || (wanted != NULL && strcmp(wanted, variant->name) == 0))
+        const crnn_variant *variant = &crnn_variants[i]; /* the best comes first */
+        if ((name == NULL || strcmp(name, variant->name) == 0) && crnn_runs_here(variant->name)) {
             crnn_loops = variant;
+            return 1;
+        }
     }
+    return 0;
 }
 
 static const char *crnn_variant_name(void) { return crnn_loops->name; }

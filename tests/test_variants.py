@@ -1,0 +1,59 @@
+"""The kernel tests once more for each instruction set, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def run(variant, *arguments):
+    environment = {**os.environ, "CRNN_SIMD": variant}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=HERE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("variant", ["v2", "v3", "v4"])
+def test_variant(variant):
+    imported = run(variant, "-c", "from crnn import _core; print(_core.SIMD)")
+    if imported.returncode != 0:
+        assert f"CRNN_SIMD='{variant}' is none of the instruction sets" in imported.stderr
+        pytest.skip(f"this machine or build has no {variant}")
+    assert imported.stdout.strip() == variant
+    tests = run(
+        variant, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "test_kernels.py")
+    )
+    assert tests.returncode == 0, tests.stdout
+    assert "failed" not in tests.stdout
+
+
+def test_unknown_variant_is_refused():
+    imported = run("v9", "-c", "import crnn._core")
+    assert "ImportError: CRNN_SIMD='v9'" in imported.stderr
+
+
+def test_tanh_over_all_exponents():
+    """At most 3 units in the last place; odd; NaN, infinity, zeros and subnormals right."""
+    import numpy as np
+
+    from crnn import SimpleRNN
+
+    bits = np.arange(0, 0x7F800000, 997, dtype=np.uint32)  # about 2.1 million positive floats
+    x = np.append(bits.view(np.float32), [np.inf, 0]).astype(np.float32)
+    layer = SimpleRNN(1).set_weights([[[1]], [[0]], [0]])
+    y = layer(x[:, None, None])[:, 0]
+    wanted = np.tanh(x.astype(np.float64))
+    spacing = np.spacing(np.minimum(wanted, np.nextafter(1, 0)).astype(np.float32))
+    assert np.max(np.abs(y - wanted) / spacing) <= 3
+    assert np.abs(y).max() == 1
+    np.testing.assert_array_equal(layer(-x[:, None, None])[:, 0], -y)
+    assert np.isnan(layer(np.full((1, 1, 1), np.nan))).all()
