@@ -13,9 +13,8 @@ class Batch:
     """B sequences in the order of the kernels (see the Design note of ``_core``).
 
     For tokens, ``ids`` (D,) are the distinct ones and ``rows`` says which of them each transition
-    reads; ``first`` and ``members`` are the inverse of ``rows``. Where there are paddings, one more
-    row follows the N transitions: the input of the shared walk through them. For series, ``inputs``
-    holds a row for each transition.
+    reads. Where there are paddings, one more row follows the N transitions: the input of the
+    shared walk through them. For series, ``inputs`` holds a row for each transition.
     """
 
     order: np.ndarray  # (B,) places in the list of sequences that was asked for
@@ -25,8 +24,6 @@ class Batch:
     rows: np.ndarray  # (N,) or (N + 1,)
     inputs: np.ndarray | None = None  # (N, F)
     ids: np.ndarray | None = None  # (D,)
-    first: np.ndarray | None = None  # (D + 1,)
-    members: np.ndarray | None = None  # (N,) or (N + 1,)
 
     def __len__(self):
         return len(self.order)
@@ -62,10 +59,8 @@ def _index(tokens, workspace, vocabulary_size):
     slots = workspace.slots(vocabulary_size)
     ids = workspace.array("ids", (N,), np.int32)
     rows = workspace.array("rows", (N,), np.int32)
-    first = workspace.array("first", (N + 1,), np.int64)
-    members = workspace.array("members", (N,), np.int32)
-    D = _core.distinct(tokens, slots, ids, rows, first, members)
-    return {"ids": ids[:D], "rows": rows, "first": first[: D + 1], "members": members}
+    D = _core.distinct(tokens, slots, ids, rows)
+    return {"ids": ids[:D], "rows": rows}
 
 
 def states_after(offsets, tile):

@@ -59,6 +59,7 @@ from crnn._loops cimport (
     crnn_variant_name,
     multiply,
     rmsprop_loop,
+    scatter_add_loop,
 )
 
 cdef choose_variant():
@@ -83,6 +84,8 @@ cdef enum:
     # Rows of a dense product that one thread takes at a time. Fixed: sums over chunks are part
     # of the result.
     CHUNK = 256
+    # Most rows wait for fewer steps than this; pow for the others costs as much as the update.
+    N_POWERS = 64
 
 
 cdef int require(bint condition, str message) except -1:
@@ -146,16 +149,12 @@ def distinct(
     int32_t[::1] slots,         # INOUT (V,)  all -1, on return too
     int32_t[::1] ids,           # OUT   (N,)  first D entries: the distinct tokens as they appear
     int32_t[::1] rows,          # OUT   (N,)  tokens[j] == ids[rows[j]]
-    int64_t[::1] first,         # OUT   (N + 1,)  first D + 1 entries: where each id's members start
-    int32_t[::1] members,       # OUT   (N,)  positions of the tokens, grouped by id, ascending
 ):
     """Index the distinct tokens of a batch; returns their number D."""
     cdef Py_ssize_t N = tokens.shape[0], D = 0, j, d
     cdef int32_t slot
-    require(ids.shape[0] == N and rows.shape[0] == N and members.shape[0] == N
-            and first.shape[0] == N + 1, "ids, rows, members and first must fit tokens")
+    require(ids.shape[0] == N and rows.shape[0] == N, "ids and rows must fit tokens")
     with nogil:
-        first[0] = 0
         for j in range(N):
             slot = slots[tokens[j]]
             if slot < 0:
@@ -163,49 +162,30 @@ def distinct(
                 slots[tokens[j]] = slot
                 ids[D] = tokens[j]
                 D += 1
-                first[D] = 0
             rows[j] = slot
-            first[slot + 1] += 1
         for d in range(D):
             slots[ids[d]] = -1
-            first[d + 1] += first[d]
-        # first[d] serves as the next free place of id d, and so ends up as first[d + 1].
-        for j in range(N):
-            members[first[rows[j]]] = <int32_t> j
-            first[rows[j]] += 1
-        for d in range(D, 0, -1):
-            first[d] = first[d - 1]
-        first[0] = 0
     return D
 
 
-def sum_members(
+def scatter_add(
     const floating[:, ::1] values,  # IN  (N, H)
-    const int64_t[::1] first,       # IN  (D + 1,)
-    const int32_t[::1] members,     # IN  (N,)
+    const int32_t[::1] rows,        # IN  (N,)  in [0, D)
     int n_threads,
     floating[:, ::1] out,           # OUT (D, H)
 ):
-    """out[d] = sum of values[j] over the members j of d, in ascending order."""
-    cdef Py_ssize_t D = out.shape[0], H = out.shape[1], c
-    require(values.shape[1] == H and first.shape[0] >= D + 1
-            and members.shape[0] == values.shape[0], "values, first, members and out must agree")
-    if D == 0 or H == 0:
+    """out[d] = sum of values[j] over all j with rows[j] = d, in ascending order of j.
+
+    Each thread reads all of rows and adds what belongs to its own part of out.
+    """
+    cdef Py_ssize_t N = values.shape[0], D = out.shape[0], H = out.shape[1]
+    cdef int part
+    require(values.shape[1] == H and rows.shape[0] == N, "values, rows and out must agree")
+    out[:, :] = 0
+    if N == 0 or H == 0:
         return
-    for c in prange(count_chunks(D, 64), nogil=True, num_threads=n_threads, schedule="dynamic"):
-        sum_members_chunk(&values[0, 0], &first[0], &members[0], c * 64, min(D, c * 64 + 64), H,
-                          &out[0, 0])
-
-
-cdef void sum_members_chunk(
-    const floating *values, const int64_t *first, const int32_t *members,
-    Py_ssize_t start, Py_ssize_t stop, Py_ssize_t H, floating *out
-) noexcept nogil:
-    cdef Py_ssize_t d, j
-    memset(out + start * H, 0, (stop - start) * H * sizeof(floating))
-    for d in range(start, stop):
-        for j in range(first[d], first[d + 1]):
-            add(H, values + members[j] * H, out + d * H)
+    for part in prange(n_threads, nogil=True, num_threads=n_threads, schedule="static"):
+        scatter_add_loop(N, &rows[0], H, &values[0, 0], &out[0, 0], part, n_threads)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -547,28 +527,33 @@ def rmsprop(
     update. (Keras: epsilon stands inside the root.)
     """
     cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], c
+    cdef double[N_POWERS] powers
     require(grads.shape[0] == D and grads.shape[1] == C and velocities.shape[1] == C
             and velocities.shape[0] == weights.shape[0]
             and touched.shape[0] == weights.shape[0],
             "grads, velocities and touched must fit weights")
     if D == 0 or C == 0:
         return
+    for c in range(N_POWERS):
+        powers[c] = pow(rho, <double> c)
     for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
         rmsprop_chunk(&weights[0, 0], &grads[0, 0], &velocities[0, 0], &ids[0], &touched[0],
                       c * CHUNK, min(D, c * CHUNK + CHUNK), C, step, <floating> learning_rate,
-                      rho, <floating> epsilon)
+                      rho, &powers[0], <floating> epsilon)
 
 
 cdef void rmsprop_chunk(
     floating *weights, const floating *grads, floating *velocities, const int32_t *ids,
     int64_t *touched, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t C, int64_t step,
-    floating learning_rate, double rho, floating epsilon
+    floating learning_rate, double rho, const double *powers, floating epsilon
 ) noexcept nogil:
     cdef Py_ssize_t d, row
+    cdef int64_t waited
     cdef double decay
     for d in range(start, stop):
         row = ids[d]
-        decay = rho if step - touched[row] == 1 else pow(rho, <double> (step - touched[row]))
+        waited = step - touched[row]
+        decay = powers[waited] if waited < N_POWERS else pow(rho, <double> waited)
         touched[row] = step
         rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon,
                      grads + d * C, velocities + row * C, weights + row * C)

@@ -50,6 +50,18 @@ TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
     for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+/* y[rows[j]] := y[rows[j]] + x[j] for all j in turn, where the row of y is in the given part. */
+TARGET static void NAME(scatter_add)(ptrdiff_t n_rows, const int32_t *rows, ptrdiff_t n,
+                                     const REAL *restrict x, REAL *restrict y, int part,
+                                     int n_parts) {
+    for (ptrdiff_t j = 0; j < n_rows; j++) {
+        if (crnn_part(rows[j], n_parts) != part) continue;
+        REAL *sum = y + rows[j] * n;
+        const REAL *row = x + j * n;
+        for (ptrdiff_t i = 0; i < n; i++) sum[i] += row[i];
+    }
+}
+
 /* v := decay v + gain g^2;  w := w - rate g / sqrt(v + epsilon).  decay is rho, or a power of rho
  * where v waited for more than one step; gain is 1 - rho, subtracted in double precision (in
  * single precision 1 - 0.999 is off by 5e-5). */

@@ -1,6 +1,7 @@
 # The C loops of _variants.h under one fused name each.
 
 from cython cimport floating
+from libc.stdint cimport int32_t
 
 from crnn._blas cimport gemm
 
@@ -18,6 +19,8 @@ cdef extern from "_variants.h" nogil:
     void activate_backward_f64(int, ptrdiff_t, const double *, const double *, double *)
     void add_f32(ptrdiff_t, const float *, float *)
     void add_f64(ptrdiff_t, const double *, double *)
+    void scatter_add_f32(ptrdiff_t, const int32_t *, ptrdiff_t, const float *, float *, int, int)
+    void scatter_add_f64(ptrdiff_t, const int32_t *, ptrdiff_t, const double *, double *, int, int)
     void rmsprop_f32(ptrdiff_t, float, float, float, float, const float *, float *, float *)
     void rmsprop_f64(ptrdiff_t, double, double, double, double, const double *, double *, double *)
     void adam_f32(
@@ -61,6 +64,17 @@ cdef inline void add(Py_ssize_t n, const floating *x, floating *y) noexcept nogi
         add_f32(n, x, y)
     else:
         add_f64(n, x, y)
+
+
+cdef inline void scatter_add_loop(
+    Py_ssize_t n_rows, const int32_t *rows, Py_ssize_t n, const floating *x, floating *y,
+    int part, int n_parts
+) noexcept nogil:
+    """y[rows[j]] := y[rows[j]] + x[j] for the rows of y in the given part"""
+    if floating is float:
+        scatter_add_f32(n_rows, rows, n, x, y, part, n_parts)
+    else:
+        scatter_add_f64(n_rows, rows, n, x, y, part, n_parts)
 
 
 cdef inline void rmsprop_loop(

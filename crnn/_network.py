@@ -86,9 +86,7 @@ class Network:
         grad_table = grad_steps
         if tokens:
             grad_table = self.array("grad_table", len(batch.ids), grad_steps.shape[1])
-            _core.sum_members(
-                grad_steps, batch.first, batch.members, self.recurrence.n_threads, grad_table
-            )
+            _core.scatter_add(grad_steps, batch.rows, self.recurrence.n_threads, grad_table)
         grad_inputs, grads["kernel"], grads["bias"] = self.recurrence.project_back(
             self.inputs, grad_table, want_inputs=tokens
         )
@@ -110,10 +108,8 @@ class Network:
 
     def _walk_paddings_back(self, batch, grad_initial):
         P = len(self.prefix) - 1
-        members = np.argsort(batch.pads, kind="stable").astype(np.int32)
-        first = np.searchsorted(batch.pads[members], np.arange(P + 2))
         grad_states = self.array("grad_prefix", *self.prefix.shape)
-        _core.sum_members(grad_initial, first, members, 1, grad_states)
+        _core.scatter_add(grad_initial, batch.pads, 1, grad_states)
         grad_steps, _, grad_kernel = self.recurrence.run_back(
             self.prefix, np.array([0, P]), np.zeros_like(self.prefix[:1]), grad_states, "prefix"
         )

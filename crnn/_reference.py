@@ -37,19 +37,17 @@ def schedule(starts, offsets, tile, n_threads, positions):
         positions[transitions] = start + np.arange(len(transitions))
 
 
-def distinct(tokens, slots, ids, rows, first, members):
+def distinct(tokens, slots, ids, rows):
     unique, appearance, inverse = np.unique(tokens, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(appearance))
     rows[:] = rank[inverse]
     ids[rank] = unique
-    members[:] = np.argsort(rows, kind="stable")
-    first[: len(unique) + 1] = np.concatenate([[0], np.cumsum(np.bincount(rows))])
     return len(unique)
 
 
-def sum_members(values, first, members, n_threads, out):
-    for d in range(len(out)):
-        out[d] = values[members[first[d] : first[d + 1]]].sum(axis=0)
+def scatter_add(values, rows, n_threads, out):
+    out[:] = 0
+    np.add.at(out, rows, values)
 
 
 def dense(inputs, kernel, bias, n_threads, out):

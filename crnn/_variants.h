@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "_tanh.h"
@@ -19,11 +20,20 @@
 
 enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
 
+/* Which of n_parts a row belongs to: multiplicative hashing, since low rows, those of the first
+ * tokens of a batch, are by far the busiest. */
+static inline int crnn_part(int32_t row, int n_parts) {
+    const uint32_t hash = (uint32_t)row * UINT32_C(2654435769);
+    return (int)(((uint64_t)hash * (uint64_t)n_parts) >> 32);
+}
+
 #define DECLARE_LOOPS(REAL, SUFFIX)                                                              \
     typedef struct {                                                                             \
         void (*activate)(int, ptrdiff_t, REAL *);                                                \
         void (*activate_backward)(int, ptrdiff_t, const REAL *, const REAL *, REAL *);           \
         void (*add)(ptrdiff_t, const REAL *, REAL *);                                            \
+        void (*scatter_add)(ptrdiff_t, const int32_t *, ptrdiff_t, const REAL *, REAL *, int,    \
+                            int);                                                                \
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
         void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
                      REAL *, REAL *);                                                            \
@@ -42,7 +52,7 @@ typedef struct {
 
 #define LOOPS(level, type)                                                                       \
     {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
-     level##_rmsprop_##type, level##_adam_##type, MULTIPLY(level, type)}
+     level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type, MULTIPLY(level, type)}
 #define VARIANT(level) {#level, LOOPS(level, f32), LOOPS(level, f64)}
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -123,6 +133,8 @@ static const crnn_variant *crnn_loops;
 #define activate_backward_f64 crnn_loops->f64.activate_backward
 #define add_f32 crnn_loops->f32.add
 #define add_f64 crnn_loops->f64.add
+#define scatter_add_f32 crnn_loops->f32.scatter_add
+#define scatter_add_f64 crnn_loops->f64.scatter_add
 #define rmsprop_f32 crnn_loops->f32.rmsprop
 #define rmsprop_f64 crnn_loops->f64.rmsprop
 #define adam_f32 crnn_loops->f32.adam
