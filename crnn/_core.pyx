@@ -178,7 +178,7 @@ def scatter_add(
 
     Each thread reads all of rows and adds what belongs to its own part of out.
     """
-    cdef Py_ssize_t N = values.shape[0], D = out.shape[0], H = out.shape[1]
+    cdef Py_ssize_t N = values.shape[0], H = out.shape[1]
     cdef int part
     require(values.shape[1] == H and rows.shape[0] == N, "values, rows and out must agree")
     out[:, :] = 0
