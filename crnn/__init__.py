@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from crnn._classifier import SimpleRNNClassifier
+from crnn._display import TrainingHistoryDisplay
 from crnn._layer import SimpleRNN
 from crnn._version import __version__
 

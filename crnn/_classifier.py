@@ -1,8 +1,8 @@
 """The estimator: scikit-learn's conventions around the network."""
 
 from contextlib import contextmanager
+from copy import deepcopy
 from numbers import Integral, Real
-from time import perf_counter
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -18,23 +18,16 @@ from sklearn.utils.validation import (
 )
 
 from crnn._core import ACTIVATIONS
-from crnn._initializers import glorot_uniform, orthogonal, uniform
 from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
+from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
+from crnn._sequences import repeat_over_skipped
 from crnn._threads import n_threads_for, single_threaded_blas
 from crnn._training import Samples, Trainer
 from crnn._workspace import Workspace
 
-# Fitted attribute of each parameter array of the network; coef_ is the transpose of its array.
-ATTRIBUTES = {
-    "embedding": "embedding_",
-    "kernel": "kernel_",
-    "recurrent_kernel": "recurrent_kernel_",
-    "bias": "bias_",
-    "head_kernel": "coef_",
-    "head_bias": "intercept_",
-}
+OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
 
 class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
@@ -135,7 +128,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         "input": [StrOptions({"auto", "tokens", "series"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "mask_zero": ["boolean"],
-        "optimizer": [StrOptions({"rmsprop", "sgd", "adam"})],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
@@ -222,7 +215,9 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         """
         with _unchanged_on_error(self):
             raw, y, weights = self._read(X, y, sample_weight, reset=True)
-            if not (self.warm_start and hasattr(self, "classes_")):
+            if self.warm_start and hasattr(self, "classes_"):
+                check_shapes(self, self._shapes(raw))
+            else:
                 self._start(raw, np.unique(y))
             samples = self._samples(raw, y, weights)
             train, validation = self._split(samples, X_val, y_val)
@@ -254,6 +249,11 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
             If the data do not fit the parameters or earlier calls; the estimator is left as it was.
         """
         with _unchanged_on_error(self):
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "class_weight='balanced' needs all of y at once; pass partial_fit the weights "
+                    "as a dict of class_weight, or as sample_weight."
+                )
             started = hasattr(self, "classes_")
             raw, y, weights = self._read(X, y, sample_weight, reset=not started)
             if not started:
@@ -368,7 +368,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         with single_threaded_blas():
             paths = self._trainer().paths(sequences)
         if len(paths) < len(raw.values):
-            paths = _repeat_over_skipped(paths, raw.values != 0, raw.offsets)
+            paths = repeat_over_skipped(paths, raw.values != 0, raw.offsets)
         if raw.width is None:
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
@@ -405,28 +405,36 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
                 f"only one class: {classes[0]!r}."
             )
         self.classes_ = classes
-        rng = self._rng = check_random_state(self.random_state)
-        vars(self).pop("embedding_", None)
-        F, H, K = raw.n_features, self.units, len(classes) if len(classes) > 2 else 1
-        if raw.are_tokens(self.input):
-            V = self.vocabulary_size or int(raw.values.max(initial=0)) + 1
-            F = self.embedding_dim
-            self.embedding_ = uniform(rng, (V, F), self.dtype)
-        self.kernel_ = glorot_uniform(rng, F, H, self.dtype)
-        self.recurrent_kernel_ = orthogonal(rng, H, self.dtype)
-        self.bias_ = np.zeros(H, self.dtype)
-        self.coef_ = glorot_uniform(rng, H, K, self.dtype).T
-        self.intercept_ = np.zeros(K, self.dtype)
+        self._rng = check_random_state(self.random_state)
+        vars(self).pop("embedding_", None)  # that of an earlier fit says nothing of this one
+        to_attributes(self, draw(self._rng, self._shapes(raw), self.dtype))
         self._optimizer = self._new_optimizer()
         self.history_ = {}
         self.n_iter_ = 0
 
+    def _shapes(self, raw):
+        """Shapes of the weights that parameters and data ask for."""
+        continuing = hasattr(self, "embedding_")
+        V, F = None, raw.n_features
+        if continuing or raw.are_tokens(self.input):
+            V, F = self.vocabulary_size, self.embedding_dim
+        if V is None and continuing:
+            V = len(self.embedding_)
+        elif V is None and raw.are_tokens(self.input):
+            V = int(raw.values.max(initial=0)) + 1
+        n_classes = len(self.classes_)
+        return shapes(
+            vocabulary_size=V,
+            n_features=F,
+            units=self.units,
+            n_outputs=n_classes if n_classes > 2 else 1,
+        )
+
     def _new_optimizer(self):
-        if self.optimizer == "rmsprop":
-            return RMSprop(self.learning_rate)
-        if self.optimizer == "adam":
-            return Adam(self.learning_rate)
-        return SGD(self.learning_rate, momentum=self.momentum, nesterov=self.nesterovs_momentum)
+        options = {}
+        if self.optimizer == "sgd":
+            options = {"momentum": self.momentum, "nesterov": self.nesterovs_momentum}
+        return OPTIMIZERS[self.optimizer](self.learning_rate, **options)
 
     def _samples(self, raw, y, weights):
         sequences = self._sequences(raw)
@@ -485,36 +493,29 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         return samples._replace(weights=samples.weights * factors[places].astype(self.dtype))
 
     def _train(self, samples, validation, n_epochs):
+        """Train copies, so that an error leaves what is there, and put them in place."""
         trainer = self._trainer(copy=True)
-        n = len(samples.weights)
+        optimizer = self._new_optimizer()
+        if type(optimizer) is type(self._optimizer):
+            optimizer.state = deepcopy(self._optimizer.state)
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = min(max(n // 50, 4), 128)
-        order = np.arange(n)
-        history = {name: list(values) for name, values in self.history_.items()}
+            batch_size = min(max(len(samples.weights) // 50, 4), 128)
+        history = deepcopy(self.history_)
         with single_threaded_blas():
-            for epoch in range(self.n_iter_ + 1, self.n_iter_ + n_epochs + 1):
-                start = perf_counter()
-                if self.shuffle:
-                    order = self._rng.permutation(n)
-                row = dict(
-                    zip(
-                        ("loss", "accuracy"),
-                        trainer.train_epoch(samples, order, batch_size, self._optimizer),
-                        strict=True,
-                    )
-                )
-                _check_finite(row["loss"], epoch)
-                if validation is not None:
-                    row |= dict(
-                        zip(("val_loss", "val_accuracy"), trainer.evaluate(validation), strict=True)
-                    )
+            for row in trainer.train(
+                samples,
+                validation,
+                range(self.n_iter_ + 1, self.n_iter_ + n_epochs + 1),
+                batch_size,
+                optimizer,
+                self._rng if self.shuffle else None,
+                self.verbose,
+            ):
                 for name, value in row.items():
-                    history.setdefault(name, []).append(float(value))
-                if self.verbose:
-                    _print_epoch(epoch, row, perf_counter() - start, n, header=epoch == 1)
-        for name, array in trainer.network.parameters.items():
-            setattr(self, ATTRIBUTES[name], array.T if name == "head_kernel" else array)
+                    history.setdefault(name, []).append(value)
+        to_attributes(self, trainer.network.parameters)
+        self._optimizer = optimizer
         self.history_ = history
         self.n_iter_ += n_epochs
 
@@ -528,13 +529,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _trainer(self, copy=None):
         """The network with the fitted attributes as its weights."""
-        parameters = {}
-        for name, attribute in ATTRIBUTES.items():
-            if hasattr(self, attribute):
-                array = getattr(self, attribute)
-                array = array.T if name == "head_kernel" else array
-                parameters[name] = np.array(array, dtype=self.dtype, order="C", copy=copy)
         n_threads = n_threads_for(self.n_jobs)
+        parameters = from_attributes(self, copy=copy)
         return Trainer(Network(parameters, self.activation, n_threads, Workspace()), n_threads)
 
 
@@ -542,33 +538,12 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
 def _unchanged_on_error(estimator):
     """Give the estimator its attributes back if the block fails."""
     attributes = dict(vars(estimator))
+    stream = estimator._rng.get_state() if "_rng" in attributes else None
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(attributes)
+        if stream is not None:
+            estimator._rng.set_state(stream)
         raise
-
-
-def _check_finite(loss, epoch):
-    if not np.isfinite(loss):
-        raise ValueError(
-            f"The loss became {loss} in epoch {epoch}. Lower learning_rate, or scale float series "
-            "to about unit size."
-        )
-
-
-def _print_epoch(epoch, row, seconds, n_samples, header):
-    names = ["loss", "accuracy", "val_loss", "val_accuracy"]
-    if header:
-        print("epoch" + "".join(f"{name:>14}" for name in names) + f"{'seconds':>10}  samples/s")
-    cells = [f"{row[name]:14.4f}" if name in row else f"{'-':>14}" for name in names]
-    print(f"{epoch:5d}" + "".join(cells) + f"{seconds:10.3f}{n_samples / seconds:11.0f}")
-
-
-def _repeat_over_skipped(paths, kept, offsets):
-    """States after the steps that were kept -> states after all steps."""
-    done = np.concatenate([[0], np.cumsum(kept)])
-    started = done[1:] > np.repeat(done[offsets[:-1]], np.diff(offsets))
-    with_start = np.concatenate([np.zeros((1, paths.shape[1]), paths.dtype), paths])
-    return with_start[np.where(started, done[1:], 0)]

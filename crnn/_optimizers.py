@@ -15,89 +15,95 @@ from crnn import _core
 from crnn._network import RowGradient
 
 
-class RMSprop:
+class Optimizer:
+    """Settings, and a ``state`` that another optimiser of the same class may continue from."""
+
+    def __init__(self, learning_rate):
+        self.learning_rate = learning_rate
+        self.state = {"n_steps": 0}
+
+    def memory(self, name, weights, kind, dtype=None):
+        """The array that is kept beside a parameter, zero at first."""
+        arrays = self.state.setdefault(kind, {})
+        if name not in arrays:
+            arrays[name] = np.zeros(weights.shape, dtype or weights.dtype)
+        return arrays[name]
+
+    def step(self, parameters, gradients, n_threads):
+        """Update the parameters in place."""
+        self.state["n_steps"] += 1
+        for name, weights in parameters.items():
+            self.update(name, weights, gradients[name], n_threads)
+
+
+class RMSprop(Optimizer):
     """Tieleman and Hinton (2012), as in Keras: epsilon inside the root."""
 
     def __init__(self, learning_rate, *, rho=0.9, epsilon=1e-7):
-        self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
-        self.n_steps = 0
-        self.velocities, self.touched = {}, {}
+        super().__init__(learning_rate)
+        self.rho, self.epsilon = rho, epsilon
 
-    def step(self, parameters, gradients, n_threads):
-        self.n_steps += 1
-        for name, weights in parameters.items():
-            if name not in self.velocities:
-                self.velocities[name] = np.zeros_like(_matrix(weights))
-                self.touched[name] = np.zeros(len(_matrix(weights)), np.int64)
-            gradient = gradients[name]
-            if not isinstance(gradient, RowGradient):
-                rows = np.arange(len(_matrix(weights)), dtype=np.int32)
-                gradient = RowGradient(rows, _matrix(gradient))
-            _core.rmsprop(
-                _matrix(weights),
-                gradient.rows,
-                self.velocities[name],
-                gradient.ids,
-                self.touched[name],
-                self.n_steps,
-                self.learning_rate,
-                self.rho,
-                self.epsilon,
-                n_threads,
-            )
+    def update(self, name, weights, gradient, n_threads):
+        weights = _matrix(weights)
+        if not isinstance(gradient, RowGradient):
+            gradient = RowGradient(np.arange(len(weights), dtype=np.int32), _matrix(gradient))
+        _core.rmsprop(
+            weights,
+            gradient.rows,
+            self.memory(name, weights, "velocities"),
+            gradient.ids,
+            self.memory(name, weights[:, 0], "touched", np.int64),
+            self.state["n_steps"],
+            self.learning_rate,
+            self.rho,
+            self.epsilon,
+            n_threads,
+        )
 
 
-class SGD:
+class SGD(Optimizer):
     """Gradient descent, with momentum and Nesterov's look ahead if asked for."""
 
     def __init__(self, learning_rate, *, momentum=0.0, nesterov=False):
-        self.learning_rate, self.momentum, self.nesterov = learning_rate, momentum, nesterov
-        self.velocities = {}
+        super().__init__(learning_rate)
+        self.momentum, self.nesterov = momentum, nesterov
 
-    def step(self, parameters, gradients, n_threads):
-        for name, weights in parameters.items():
-            gradient = gradients[name]
-            if isinstance(gradient, RowGradient) and self.momentum == 0:
-                weights[gradient.ids] -= weights.dtype.type(self.learning_rate) * gradient.rows
-                continue
-            if name not in self.velocities:
-                self.velocities[name] = np.zeros(weights.size, weights.dtype)
-            _core.sgd(
-                weights.reshape(-1),
-                _dense(gradient, weights),
-                self.velocities[name],
-                self.learning_rate,
-                self.momentum,
-                self.nesterov,
-            )
+    def update(self, name, weights, gradient, n_threads):
+        if isinstance(gradient, RowGradient) and self.momentum == 0:
+            weights[gradient.ids] -= weights.dtype.type(self.learning_rate) * gradient.rows
+            return
+        flat = weights.reshape(-1)
+        velocities = self.memory(name, flat, "velocities")
+        _core.sgd(
+            flat,
+            _dense(gradient, weights),
+            velocities,
+            self.learning_rate,
+            self.momentum,
+            self.nesterov,
+        )
 
 
-class Adam:
+class Adam(Optimizer):
     """Kingma and Ba (2015), as in Keras."""
 
     def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        self.learning_rate, self.epsilon = learning_rate, epsilon
-        self.beta_1, self.beta_2 = beta_1, beta_2
-        self.n_steps = 0
-        self.moments, self.velocities = {}, {}
+        super().__init__(learning_rate)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def step(self, parameters, gradients, n_threads):
-        self.n_steps += 1
-        for name, weights in parameters.items():
-            if name not in self.moments:
-                self.moments[name] = np.zeros(weights.size, weights.dtype)
-                self.velocities[name] = np.zeros(weights.size, weights.dtype)
-            _core.adam(
-                weights.reshape(-1),
-                _dense(gradients[name], weights),
-                self.moments[name],
-                self.velocities[name],
-                self.n_steps,
-                self.learning_rate,
-                self.beta_1,
-                self.beta_2,
-                self.epsilon,
-            )
+    def update(self, name, weights, gradient, n_threads):
+        flat = weights.reshape(-1)
+        _core.adam(
+            flat,
+            _dense(gradient, weights),
+            self.memory(name, flat, "moments"),
+            self.memory(name, flat, "velocities"),
+            self.state["n_steps"],
+            self.learning_rate,
+            self.beta_1,
+            self.beta_2,
+            self.epsilon,
+        )
 
 
 def _matrix(array):

@@ -147,3 +147,11 @@ def series_sequences(values, offsets, dtype, n_features):
     values = np.ascontiguousarray(values, dtype=dtype)
     assert_all_finite(values, input_name="X")
     return Sequences(values, offsets, np.zeros(len(offsets) - 1, np.int32))
+
+
+def repeat_over_skipped(paths, kept, offsets):
+    """States after the steps that were kept -> states after all steps, zero before the first."""
+    done = np.concatenate([[0], np.cumsum(kept)])
+    started = done[1:] > np.repeat(done[offsets[:-1]], np.diff(offsets))
+    with_start = np.concatenate([np.zeros((1, paths.shape[1]), paths.dtype), paths])
+    return with_start[np.where(started, done[1:], 0)]

@@ -1,5 +1,6 @@
 """Epochs: batches in, weights and history out."""
 
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -49,14 +50,38 @@ class Trainer:
             totals += loss(logits, targets[chosen], weights[chosen], grad_logits)
             gradients = self.network.backward(batch, grad_logits)
             optimizer.step(self.network.parameters, gradients, self.n_threads)
-        return totals / _total(weights[indices])
+        return (totals / _total(weights[indices])).tolist()
+
+    def train(self, samples, validation, epochs, batch_size, optimizer, rng, verbose):
+        """Train for some epochs and yield a row of the history after each.
+
+        The order of the samples is drawn from ``rng`` before each epoch; None leaves it as it is.
+        """
+        n = len(samples.weights)
+        order = np.arange(n)
+        for epoch in epochs:
+            start = perf_counter()
+            if rng is not None:
+                order = rng.permutation(n)
+            loss, accuracy = self.train_epoch(samples, order, batch_size, optimizer)
+            if not np.isfinite(loss):
+                raise ValueError(
+                    f"The loss became {loss} in epoch {epoch}. Lower learning_rate, or scale float "
+                    "series to about unit size."
+                )
+            row = {"loss": loss, "accuracy": accuracy}
+            if validation is not None:
+                row["val_loss"], row["val_accuracy"] = self.evaluate(validation)
+            if verbose:
+                _print_epoch(epoch, row, perf_counter() - start, n, header=epoch == epochs[0])
+            yield row
 
     def evaluate(self, samples):
         """Mean loss and accuracy with the weights as they stand."""
         sequences, targets, weights = samples
         logits = self.logits(sequences)
         totals = loss(logits, targets, weights, np.empty_like(logits))
-        return np.array(totals) / _total(weights)
+        return (np.array(totals) / _total(weights)).tolist()
 
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
@@ -101,6 +126,14 @@ def loss(logits, targets, weights, grad_logits):
     if targets.dtype == np.int32:
         return _core.softmax_cross_entropy(logits, targets, weights, grad_logits)
     return _core.sigmoid_cross_entropy(logits, targets, weights, grad_logits)
+
+
+def _print_epoch(epoch, row, seconds, n_samples, header):
+    names = ["loss", "accuracy", "val_loss", "val_accuracy"]
+    if header:
+        print("epoch" + "".join(f"{name:>14}" for name in names) + f"{'seconds':>10}  samples/s")
+    cells = [f"{row[name]:14.4f}" if name in row else f"{'-':>14}" for name in names]
+    print(f"{epoch:5d}" + "".join(cells) + f"{seconds:10.3f}{n_samples / seconds:11.0f}")
 
 
 def _total(weights):

@@ -1,0 +1,147 @@
+"""The course of training as two figures, accuracy and loss against the epoch."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+METRICS = ("accuracy", "loss")
+
+
+class TrainingHistoryDisplay:
+    """Accuracy and loss of each epoch: training as dots, validation as a line.
+
+    :meth:`from_estimator` only reads the history and :meth:`plot` draws it, so that no figure is
+    left over when the display is drawn on axes of your own.
+
+    Parameters
+    ----------
+    history : dict of str -> list of float
+        ``loss`` and ``accuracy`` of each epoch and, if there was validation data, ``val_loss``
+        and ``val_accuracy``.
+    estimator_name : str, default=None
+        Name shown in the titles; None shows none.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        The figure of the last plot.
+    axes_ : ndarray of matplotlib Axes
+        Its axes, one for each metric.
+    lines_ : dict of str -> matplotlib Line2D
+        What is drawn, by its name in ``history``.
+
+    See Also
+    --------
+    crnn.SimpleRNNClassifier : Has such a history.
+
+    References
+    ----------
+    Chollet, Deep Learning with Python, the figures of SimpleRNN on IMDB.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from crnn import SimpleRNNClassifier, TrainingHistoryDisplay
+    >>> X = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10
+    >>> y = [1, 0, 1, 0] * 10
+    >>> clf = SimpleRNNClassifier(8, validation_fraction=0.2, random_state=0).fit(X, y)
+    >>> display = TrainingHistoryDisplay.from_estimator(clf).plot()
+    >>> list(display.lines_)
+    ['accuracy', 'val_accuracy', 'loss', 'val_loss']
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, history, *, estimator_name=None):
+        self.history = history
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None):
+        """Take the history of a fitted estimator; draw it with :meth:`plot`.
+
+        Parameters
+        ----------
+        estimator : SimpleRNNClassifier
+            Or any fitted estimator with an attribute ``history_``.
+        name : str, default=None
+            Name shown in the titles; None stands for that of the class.
+
+        Returns
+        -------
+        display : TrainingHistoryDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has no ``history_``.
+        """
+        check_is_fitted(
+            estimator,
+            "history_",
+            msg="This %(name)s has no history_: call fit first, or pass the fitted "
+            "SimpleRNNClassifier inside it.",
+        )
+        return cls(estimator.history_, estimator_name=name or type(estimator).__name__)
+
+    def plot(self, ax=None, *, metric=None):
+        """Draw the history.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of two of them, default=None
+            Where to draw, one axes for each metric; None makes a new figure.
+        metric : {"accuracy", "loss"}, default=None
+            What to draw; None draws both, accuracy first.
+
+        Returns
+        -------
+        self : TrainingHistoryDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If ``metric`` is unknown, or there is not one axes for each metric.
+        """
+        try:
+            import matplotlib.pyplot as plt
+            from matplotlib.ticker import MaxNLocator
+        except ImportError as error:
+            raise ImportError(
+                'Plots need matplotlib, which is not installed: pip install "crnn[plot]".'
+            ) from error
+
+        if metric not in (None, *METRICS):
+            raise ValueError(f"metric must be one of {list(METRICS)} or None, got {metric!r}.")
+        metrics = METRICS if metric is None else (metric,)
+        if ax is None:
+            size = (6.4 * len(metrics), 4.8)
+            _, ax = plt.subplots(1, len(metrics), figsize=size, layout="constrained")
+        axes = np.ravel(ax)
+        if len(axes) != len(metrics):
+            raise ValueError(
+                f"ax must hold one axes for each of {list(metrics)}, got {len(axes)}; a single "
+                f"axes takes one metric, metric='accuracy' or metric='loss'."
+            )
+        self.axes_, self.figure_, self.lines_ = axes, axes[0].figure, {}
+        for ax, metric in zip(axes, metrics, strict=True):
+            self._draw(ax, metric)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no epoch 1.5
+        return self
+
+    def _draw(self, ax, metric):
+        epochs = np.arange(1, len(self.history[metric]) + 1)
+        (self.lines_[metric],) = ax.plot(
+            epochs, self.history[metric], "bo", label=f"Training {metric}"
+        )
+        title = f"Training {metric}"
+        validation = f"val_{metric}"
+        if validation in self.history:
+            (self.lines_[validation],) = ax.plot(
+                epochs, self.history[validation], "b", label=f"Validation {metric}"
+            )
+            title = f"Training and validation {metric}"
+        if self.estimator_name is not None:
+            title += f"\n{self.estimator_name}"
+        ax.set(title=title, xlabel="Epoch", ylabel=metric.capitalize())
+        ax.legend()
