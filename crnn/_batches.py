@@ -73,3 +73,14 @@ def states_after(offsets, tile):
         running = np.searchsorted(-members, -steps_left, side="right")
         rows[offsets[top] : offsets[top + len(members)]] += top + np.repeat(running, running)
     return rows
+
+
+def states_before(offsets, tile):
+    """Row of the initial state of each sequence.
+
+    Row r of a tile that begins with row ``top`` starts after the steps that the rows above it have
+    more than its own l: at those times each of them, but not r, has a state. That makes
+    (offsets[r] - offsets[top]) - l (r - top) rows before its block, where it is row r - top.
+    """
+    r = np.arange(len(offsets) - 1)
+    return offsets[:-1] + r - np.diff(offsets) * (r % tile)

@@ -3,11 +3,12 @@
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from crnn._batches import pack, states_after
-from crnn._core import ACTIVATIONS
+from crnn._batches import pack, states_after, states_before
+from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import Sequences, offsets_of
+from crnn._threads import n_threads_for
 from crnn._workspace import Workspace
 
 
@@ -35,6 +36,9 @@ class SimpleRNN:
         Glorot-uniform, ``recurrent_kernel_`` orthogonal, ``bias_`` zero.
     dtype : {"float32", "float64"}, default="float32"
         Precision of weights, computation and output.
+    n_jobs : int, default=None
+        Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors. The
+        result does not depend on it.
 
     Attributes
     ----------
@@ -65,6 +69,7 @@ class SimpleRNN:
         go_backwards=False,
         random_state=None,
         dtype="float32",
+        n_jobs=None,
     ):
         if not isinstance(units, (int, np.integer)) or units < 1:
             raise ValueError(f"units must be a positive integer, got {units!r}.")
@@ -79,6 +84,7 @@ class SimpleRNN:
         self.go_backwards = go_backwards
         self.random_state = random_state
         self.dtype = dtype
+        self.n_jobs = n_jobs
         self._workspace = Workspace()
         self._call = None
 
@@ -171,11 +177,11 @@ class SimpleRNN:
                 f"inputs has {F} features, but the layer has weights for {len(self.kernel_)}."
             )
         self._call = _Call(self, inputs, state, mask, single)
-        output = self._call.path() if self.return_sequences else self._call.last
-        last = self._call.last.copy()
+        last = self._call.last
+        output = self._call.path() if self.return_sequences else last.copy()
         if single:
             output, last = output[0], last[0]
-        return (output.copy(), last) if self.return_state else output.copy()
+        return (output, last) if self.return_state else output
 
     def backward(self, grad_output):
         """Gradients of the last call, given the gradient of a loss by its output.
@@ -241,13 +247,15 @@ class _Call:
         if layer.go_backwards:
             inputs, mask = inputs[:, ::-1], mask[:, ::-1]
         self.mask, self.initial_state = mask, initial_state
-        steps = Sequences(inputs[mask], offsets_of(mask.sum(axis=1)), np.zeros(B, np.int32))
-        self.batch = pack(steps, np.arange(B), layer._workspace, TILE, 1)
+        values = inputs.reshape(-1, inputs.shape[2]) if mask.all() else inputs[mask]
+        steps = Sequences(values, offsets_of(mask.sum(axis=1)), np.zeros(B, np.int32))
+        n_threads = n_threads_for(layer.n_jobs)
+        self.batch = pack(steps, np.arange(B), layer._workspace, TILE, n_threads)
         weights = [
             np.ascontiguousarray(w, dtype=layer.dtype)
             for w in (layer.kernel_, layer.recurrent_kernel_, layer.bias_)
         ]
-        self.recurrence = Recurrence(weights, layer.activation, 1, layer._workspace)
+        self.recurrence = Recurrence(weights, layer.activation, n_threads, layer._workspace)
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order
         self.states, last = self.recurrence.run(
@@ -263,35 +271,34 @@ class _Call:
 
     def path(self):
         """State after each timestep (B, T, H); at a masked one that of the step before."""
-        after = np.empty_like(self.states[: self.batch.n_transitions])
-        after[self.batch.positions] = self.states[states_after(self.batch.offsets, TILE)]
-        return np.concatenate([self.initial_state, after])[self._places()]
+        return self.states[self._rows()]
 
-    def _places(self):
-        """For each (b, t) its row in: initial states, then the states after unmasked steps."""
-        B = len(self.mask)
+    def _rows(self):
+        """Row of the states for each (b, t)."""
+        B, offsets = len(self.mask), self.batch.offsets
+        initial, after = np.empty(B, np.int32), np.empty(offsets[-1], np.int32)
+        initial[self.batch.order] = states_before(offsets, TILE)
+        after[self.batch.positions] = states_after(offsets, TILE)
         done = np.cumsum(self.mask, axis=1)
         starts = offsets_of(self.mask.sum(axis=1))[:-1, None]
-        return np.where(done == 0, np.arange(B)[:, None], B + starts + done - 1)
+        rows = np.concatenate([initial, after])
+        return rows[np.where(done == 0, np.arange(B)[:, None], B + starts + done - 1)]
 
     def backward(self, grad_output):
         batch, B, H = self.batch, len(self.mask), self.layer.units
-        grad_initial = np.zeros((B, H), self.layer.dtype)
         grad_states = None
         if self.layer.return_sequences:
-            grad_path = np.zeros((B + batch.n_transitions, H), self.layer.dtype)
-            np.add.at(grad_path, self._places().ravel(), grad_output.reshape(-1, H))
-            grad_states = np.zeros_like(self.states)
-            after = states_after(batch.offsets, TILE)
-            grad_states[after] = grad_path[B:][batch.positions]
-            grad_last = np.zeros_like(grad_initial)
-            grad_initial += grad_path[:B]
+            grad_states = np.empty_like(self.states)
+            steps = np.ascontiguousarray(grad_output).reshape(-1, H)
+            scatter_add(steps, self._rows().ravel(), self.recurrence.n_threads, grad_states)
+            grad_last = np.zeros((B, H), self.layer.dtype)
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]
         grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.run_back(
             self.states, batch.offsets, grad_last, grad_states
         )
-        grad_initial[batch.order] += grad_start
+        grad_initial = np.empty_like(grad_start)
+        grad_initial[batch.order] = grad_start
         grad_inputs, grad_kernel, grad_bias = self.recurrence.project_back(batch.inputs, grad_steps)
         gradients = Bunch(
             inputs=self._unpack(grad_inputs),
