@@ -17,7 +17,7 @@ from crnn.preprocessing import SequenceVectorizer
 
 GRID = {
     "simplernnclassifier__units": [16, 32],
-    "simplernnclassifier__learning_rate": [1e-3, 3e-3],
+    "simplernnclassifier__embedding_dim": [16, 32],
 }
 
 
@@ -70,7 +70,7 @@ def main():
     )
     review = "Not bad at first, but in the end it is dull."
     label = "positive" if search.predict([review])[0] else "negative"
-    print(f"{name}: {review!r} is {label}")
+    print(f"{name}: {review!r} is predicted to be {label}")
 
 
 if __name__ == "__main__":

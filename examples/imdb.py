@@ -120,8 +120,12 @@ def run(data, name, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-home", help="folder of IMDB, default CRNN_DATA or ~/crnn_data")
-    parser.add_argument("--output-dir", type=Path, default="figures", help="default figures")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="one training for each")
+    parser.add_argument(
+        "--output-dir", type=Path, default="figures", help="of the figures, default figures"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="one training for each, default 0"
+    )
     parser.add_argument("--max-samples", type=int, help="reviews of each part, default all")
     parser.add_argument("--epochs", type=int, default=10, help="default 10")
     parser.add_argument("--units", type=int, default=32, help="default 32")

@@ -7,11 +7,9 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from crnn import SimpleRNNClassifier
-from crnn._display import TrainingHistoryDisplay
+from crnn import SimpleRNNClassifier, TrainingHistoryDisplay
 
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
+pytest.importorskip("matplotlib").use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
 NAMES = ["accuracy", "val_accuracy", "loss", "val_loss"]
