@@ -42,7 +42,7 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
     pads = sequences.pads[chosen]
     N = int(offsets[-1])
     positions = workspace.array("positions", (N,), np.int64)
-    _core.schedule(sequences.offsets[chosen], offsets, tile, n_threads, positions)
+    _core.schedule(sequences.starts[chosen], offsets, tile, n_threads, positions)
     if not sequences.are_tokens:
         inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
         np.take(sequences.values, positions, axis=0, out=inputs, mode="clip")

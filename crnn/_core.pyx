@@ -108,6 +108,22 @@ def workspace_rows(Py_ssize_t n_rows, Py_ssize_t tile=CHUNK):
 # ---------------------------------------------------------------------------------------------
 
 
+def leading_zeros(
+    const int32_t[::1] values,   # IN  (n_steps,)
+    const int64_t[::1] offsets,  # IN  (n + 1,)  sequence i is values[offsets[i]:offsets[i + 1]]
+    int32_t[::1] out,            # OUT (n,)
+):
+    """Number of zeros that each sequence begins with."""
+    cdef Py_ssize_t n = out.shape[0], i, j
+    require(offsets.shape[0] == n + 1, "offsets must have one entry more than out")
+    with nogil:
+        for i in range(n):
+            j = offsets[i]
+            while j < offsets[i + 1] and values[j] == 0:
+                j += 1
+            out[i] = <int32_t> (j - offsets[i])
+
+
 def schedule(
     const int64_t[::1] starts,   # IN  (B,)  where each sequence starts in the flat values
     const int64_t[::1] offsets,  # IN  (B + 1,)  running sum of the lengths, the longest first

@@ -7,7 +7,7 @@ from crnn._batches import pack, states_after, states_before
 from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
-from crnn._sequences import Sequences, offsets_of
+from crnn._sequences import offsets_of, without_pads
 from crnn._threads import n_threads_for
 from crnn._workspace import Workspace
 
@@ -248,7 +248,7 @@ class _Call:
             inputs, mask = inputs[:, ::-1], mask[:, ::-1]
         self.mask, self.initial_state = mask, initial_state
         values = inputs.reshape(-1, inputs.shape[2]) if mask.all() else inputs[mask]
-        steps = Sequences(values, offsets_of(mask.sum(axis=1)), np.zeros(B, np.int32))
+        steps = without_pads(values, offsets_of(mask.sum(axis=1)))
         n_threads = n_threads_for(layer.n_jobs)
         self.batch = pack(steps, np.arange(B), layer._workspace, TILE, n_threads)
         weights = [

@@ -4,6 +4,8 @@ Same names, same signatures, same layout of the buffers; ``n_threads`` and work 
 Each sequence is walked on its own, step by step, as in the textbook.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.special import expit, log_softmax, softmax
 
@@ -30,6 +32,11 @@ def walks(offsets, tile):
         for r, length in enumerate(members):
             places = blocks[steps - length : steps + 1] + r
             yield offsets[top] + top + places, offsets[top] + places[:-1]
+
+
+def leading_zeros(values, offsets, out):
+    for i, (start, stop) in enumerate(pairwise(offsets)):
+        out[i] = np.argmax(np.append(values[start:stop], 1) != 0)
 
 
 def schedule(starts, offsets, tile, n_threads, positions):

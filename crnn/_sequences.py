@@ -1,28 +1,30 @@
 """The one internal form of the data: packed ragged sequences, whatever the user passed."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from sklearn.utils import assert_all_finite
 
+from crnn._core import leading_zeros
+
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences end to end, without their leading paddings.
+    """Where each sequence stands in flat values, without its leading paddings.
 
     Attributes
     ----------
     values : ndarray of shape (n_steps,), int32, or (n_steps, F), floating
         Token ids, or the steps of float series.
-    offsets : ndarray of shape (n_sequences + 1,), int64
-        Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
+    starts, lengths : ndarray of shape (n_sequences,), int64
+        Sequence i is ``values[starts[i]:starts[i] + lengths[i]]``.
     pads : ndarray of shape (n_sequences,), int32
-        Number of paddings (id 0) taken off in front: the network still walks through them.
+        Number of paddings (id 0) left out in front: the network still walks through them.
     """
 
     values: np.ndarray
-    offsets: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
     pads: np.ndarray
 
     def __len__(self):
@@ -32,16 +34,15 @@ class Sequences:
     def are_tokens(self):
         return self.values.ndim == 1
 
-    @cached_property
-    def lengths(self):
-        return np.diff(self.offsets)
-
     def __getitem__(self, part):
-        """A contiguous part of the sequences, which shares their memory."""
-        start, stop, _ = part.indices(len(self))
-        offsets = self.offsets[start : stop + 1]
-        values = self.values[offsets[0] : offsets[-1]]
-        return Sequences(values, offsets - offsets[0], self.pads[start:stop])
+        """Some of the sequences, which share the values."""
+        return Sequences(self.values, self.starts[part], self.lengths[part], self.pads[part])
+
+
+def without_pads(values, offsets):
+    """Sequences end to end, as they are."""
+    lengths = np.diff(offsets)
+    return Sequences(values, offsets[:-1], lengths, np.zeros(len(lengths), np.int32))
 
 
 def offsets_of(lengths):
@@ -91,24 +92,16 @@ def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=Fa
     """
     values = _integers(values)
     _check_range(values, vocabulary_size)
-    n = len(offsets) - 1
-    no_pads = np.zeros(n, np.int32)
-    values = values.astype(np.int32, copy=False)
+    values = np.ascontiguousarray(values, dtype=np.int32)
     if mask_zero:
         kept = values != 0
         before = np.concatenate([[0], np.cumsum(kept)])
-        return Sequences(values[kept], before[offsets], no_pads)
+        return without_pads(values[kept], before[offsets])
     if keep_pads:
-        return Sequences(values, offsets, no_pads)
-    # The first step from each place on that is no padding; a sequence of paddings ends at its end.
-    real = np.flatnonzero(values)
-    following = np.append(real, len(values))[np.searchsorted(real, offsets[:-1])]
-    starts = np.minimum(following, offsets[1:])
-    pads = starts - offsets[:-1]
-    kept = np.ones(len(values), bool)
-    place = np.arange(pads.sum()) - np.repeat(offsets_of(pads)[:-1], pads)
-    kept[place + np.repeat(offsets[:-1], pads)] = False
-    return Sequences(values[kept], offsets_of(offsets[1:] - starts), pads.astype(np.int32))
+        return without_pads(values, offsets)
+    pads = np.empty(len(offsets) - 1, np.int32)
+    leading_zeros(values, offsets, pads)
+    return Sequences(values, offsets[:-1] + pads, np.diff(offsets) - pads, pads)
 
 
 def _integers(values):
@@ -146,7 +139,7 @@ def series_sequences(values, offsets, dtype, n_features):
     values = values.reshape(len(values), n_features)
     values = np.ascontiguousarray(values, dtype=dtype)
     assert_all_finite(values, input_name="X")
-    return Sequences(values, offsets, np.zeros(len(offsets) - 1, np.int32))
+    return without_pads(values, offsets)
 
 
 def repeat_over_skipped(paths, kept, offsets):

@@ -102,6 +102,17 @@ def test_every_kernel_has_a_twin_and_a_test():
         assert f"test_{name}" in tests
 
 
+@pytest.mark.parametrize("T", [0, *SIZES])
+def test_leading_zeros(T):
+    rng = np.random.default_rng(0)
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(0, T + 1, 30))])
+    values = rng.integers(0, 2, offsets[-1]).astype(np.int32)
+    got, wanted = np.full(30, -1, np.int32), np.full(30, -2, np.int32)
+    _core.leading_zeros(values, offsets, got)
+    _reference.leading_zeros(values, offsets, wanted)
+    np.testing.assert_array_equal(got, wanted)
+
+
 @pytest.mark.parametrize("kind", ["equal", "ragged"])
 @pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
 def test_schedule(B, T, kind):
