@@ -512,8 +512,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
                 self._rng if self.shuffle else None,
                 self.verbose,
             ):
-                for name, value in row.items():
-                    history.setdefault(name, []).append(value)
+                _append(history, row)
         to_attributes(self, trainer.network.parameters)
         self._optimizer = optimizer
         self.history_ = history
@@ -532,6 +531,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         n_threads = n_threads_for(self.n_jobs)
         parameters = from_attributes(self, copy=copy)
         return Trainer(Network(parameters, self.activation, n_threads, Workspace()), n_threads)
+
+
+def _append(history, row):
+    """One more epoch; NaN stands for what an epoch did not measure."""
+    n_epochs = len(history.get("loss", []))
+    for name in history | row:
+        history.setdefault(name, [np.nan] * n_epochs).append(row.get(name, np.nan))
 
 
 @contextmanager
