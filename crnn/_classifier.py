@@ -402,7 +402,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         if len(classes) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least two classes, but y contains "
-                f"only one class: {classes[0]!r}."
+                f"only one class: {classes.tolist()[0]!r}."
             )
         self.classes_ = classes
         self._rng = check_random_state(self.random_state)
@@ -443,8 +443,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         unknown = self.classes_[places] != y
         if unknown.any():
             raise ValueError(
-                f"y contains the label {y[unknown][0]!r}, which is not among the classes of the "
-                f"model: {self.classes_!r}."
+                f"y contains the label {y[unknown].tolist()[0]!r}, which is not among the classes "
+                f"of the model: {self.classes_.tolist()}."
             )
         if len(self.classes_) == 2:
             return Samples(sequences, places[:, None].astype(self.dtype), weights)

@@ -1,0 +1,359 @@
+"""The classifier as its users meet it: forms of input, training, prediction, errors."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from crnn import SimpleRNNClassifier, _training
+from crnn.datasets import make_reviews
+from crnn.preprocessing import SequenceVectorizer, pad_sequences
+
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+
+
+def token_lists(n=60, seed=0):
+    """Sequences of 0 to 9 ids; the class is whether a 3 is among the last four."""
+    rng = np.random.default_rng(seed)
+    X = [rng.integers(1, 12, rng.integers(0, 10)) for _ in range(n)]
+    return X, np.array([3 in x[-4:] for x in X]).astype(int)
+
+
+def series(n=60, F=3, seed=0):
+    X = np.random.default_rng(seed).normal(size=(n, 8, F))
+    return X, (X[:, -1, 0] > X[:, -2, 0]).astype(int)
+
+
+def small(**options):
+    defaults = {"embedding_dim": 5, "batch_size": 16, "max_iter": 3, "random_state": 0}
+    return SimpleRNNClassifier(6, **defaults | options)
+
+
+def weights(clf):
+    return {name: getattr(clf, name).copy() for name in WEIGHTS if hasattr(clf, name)}
+
+
+def assert_same_weights(a, b):
+    a, b = weights(a), weights(b)
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+# Input
+
+
+def test_forms_of_token_ids_agree(tmp_path):
+    X, y = token_lists()
+    X = pad_sequences([x if len(x) else [1] for x in X], maxlen=9)
+    wanted = small(vocabulary_size=12).fit(X, y).predict_proba(X)
+    mapped = np.memmap(tmp_path / "ids", dtype="int32", mode="w+", shape=X.shape)
+    mapped[:] = X
+    frozen = X.copy()
+    frozen.setflags(write=False)
+    wide = np.zeros((len(X), 18), int)
+    wide[:, ::2] = X
+    forms = [X.tolist(), list(X), X.astype("int64"), X.astype("uint16"), np.asfortranarray(X),
+             wide[:, ::2], frozen, mapped]  # fmt: skip
+    for form in forms:
+        clf = small(vocabulary_size=12).fit(form, y)
+        np.testing.assert_array_equal(clf.predict_proba(form), wanted)
+    ragged = np.empty(len(X), object)
+    ragged[:] = list(X)
+    np.testing.assert_array_equal(clf.predict_proba(ragged), wanted)
+    floats = small(vocabulary_size=12, input="tokens").fit(X.astype(float), y)
+    np.testing.assert_array_equal(floats.predict_proba(X), wanted)
+
+
+def test_forms_of_series_agree():
+    X, y = series(F=1)
+    wanted = small().fit(X, y).predict_proba(X)
+    for form in [X[..., 0], list(X), list(X[..., 0]), X[..., 0].tolist()]:
+        np.testing.assert_array_equal(small().fit(form, y).predict_proba(form), wanted)
+    integers = (10 * X[..., 0]).astype(int)
+    as_series = small(input="series").fit(integers, y)
+    assert not hasattr(as_series, "embedding_")
+    np.testing.assert_array_equal(
+        as_series.predict_proba(integers), as_series.predict_proba(integers.astype(float))
+    )
+
+
+def test_mask_zero_makes_padding_nothing():
+    X, y = token_lists()
+    padded = pad_sequences(X, maxlen=12)
+    masked = small(vocabulary_size=12, mask_zero=True).fit(X, y)
+    np.testing.assert_array_equal(masked.predict_proba(X), masked.predict_proba(padded))
+    np.testing.assert_array_equal(
+        masked.predict_proba(X), masked.predict_proba(pad_sequences(X, padding="post"))
+    )
+    plain = small(vocabulary_size=12).fit(padded, y)
+    assert np.abs(plain.predict_proba(X) - plain.predict_proba(padded)).max() > 1e-4
+
+
+def test_empty_sequences_have_the_initial_state():
+    X, y = token_lists()
+    clf = small(vocabulary_size=12).fit([*X, []], [*y, 0])
+    np.testing.assert_array_equal(clf.hidden_states([[], [1, 2]])[0], np.zeros(6))
+    np.testing.assert_array_equal(clf.decision_function([[]]), clf.intercept_)
+
+
+@pytest.mark.parametrize("mask_zero", [False, True])
+def test_hidden_states_are_those_of_the_loop(mask_zero):
+    X, y = token_lists()
+    padded = pad_sequences(X, maxlen=12)
+    padded[0, 6] = 0
+    clf = small(vocabulary_size=12, mask_zero=mask_zero, dtype="float64").fit(padded, y)
+    states = clf.hidden_states(padded, return_sequences=True)
+    h = np.zeros((len(X), 6))
+    for t, ids in enumerate(padded.T):
+        new = np.tanh(clf.embedding_[ids] @ clf.kernel_ + h @ clf.recurrent_kernel_ + clf.bias_)
+        h = np.where((ids == 0)[:, None], h, new) if mask_zero else new
+        np.testing.assert_allclose(states[:, t], h, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(clf.hidden_states(padded), h, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        clf.decision_function(padded), (h @ clf.coef_.T + clf.intercept_)[:, 0], rtol=1e-10
+    )
+    for one, x in zip(clf.hidden_states(X, return_sequences=True), X, strict=True):
+        assert one.shape == (len(x), 6)
+
+
+# Training
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["tokens", "series"])
+def test_same_bits_for_any_number_of_threads(kind, dtype):
+    X, y = token_lists(200) if kind == "tokens" else series(200)
+    X = pad_sequences(X, maxlen=12) if kind == "tokens" else X
+    options = {"batch_size": 100, "max_iter": 2, "dtype": dtype}
+    one = small(n_jobs=1, **options).fit(X, y)
+    for n_jobs in [2, 3, 4, -1]:
+        many = small(n_jobs=n_jobs, **options).fit(X, y)
+        assert_same_weights(many, one)
+        np.testing.assert_array_equal(many.predict_proba(X), one.predict_proba(X))
+    other = small(**options | {"random_state": 1}).fit(X, y)
+    assert np.abs(other.kernel_ - one.kernel_).max() > 0.01
+
+
+def test_prediction_does_not_depend_on_company(monkeypatch):
+    X, y = token_lists(100)
+    clf = small(vocabulary_size=12).fit(X, y)
+    together = clf.predict_proba(X)
+    alone = np.concatenate([clf.predict_proba([x]) for x in X])
+    np.testing.assert_allclose(alone, together, rtol=1e-6)
+    monkeypatch.setattr(_training, "CHUNK_NUMBERS", 50)
+    np.testing.assert_allclose(clf.predict_proba(X), together, rtol=1e-6)
+
+
+def test_validation_fraction_is_the_tail():
+    X, y = token_lists(50)
+    tail = small(vocabulary_size=12, validation_fraction=0.25).fit(X, y)
+    given = small(vocabulary_size=12).fit(X[:37], y[:37], X_val=X[37:], y_val=y[37:])
+    assert tail.history_ == given.history_
+    assert list(tail.history_) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert tail.n_iter_ == 3 == len(tail.history_["val_loss"])
+    proba = tail.predict_proba(X[37:])[np.arange(13), y[37:]]
+    np.testing.assert_allclose(tail.history_["val_loss"][-1], -np.log(proba).mean(), rtol=1e-5)
+    assert tail.history_["val_accuracy"][-1] == pytest.approx(tail.score(X[37:], y[37:]))
+
+
+def test_class_weight_is_a_sample_weight():
+    X, y = token_lists()
+    wanted = small().fit(X, y, sample_weight=np.where(y == 1, 3.0, 1.0))
+    assert_same_weights(small(class_weight={0: 1, 1: 3}).fit(X, y), wanted)
+    balanced = len(y) / (2 * np.bincount(y))
+    wanted = small().fit(X, y, sample_weight=balanced[y])
+    assert_same_weights(small(class_weight="balanced").fit(X, y), wanted)
+
+
+def test_samples_without_weight_do_not_train():
+    X, y = token_lists(40)
+    weight = np.ones(40)
+    weight[20:] = 0
+    options = {"shuffle": False, "batch_size": 40, "vocabulary_size": 12, "dtype": "float64"}
+    half = small(**options).fit(X, y, sample_weight=weight)
+    flipped = small(**options).fit(X, np.r_[y[:20], 1 - y[20:]], sample_weight=weight)
+    assert_same_weights(half, flipped)
+    assert half.history_ == flipped.history_
+
+
+def test_calls_that_continue_one_another():
+    X, y = token_lists()
+    whole = small(max_iter=5).fit(X, y)
+    parts = small(max_iter=2, warm_start=True).fit(X, y)
+    parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(X, y)
+    assert_same_weights(parts, whole)
+    assert parts.history_ == whole.history_
+    assert parts.n_iter_ == 5
+    again = small()
+    for _ in range(5):
+        again.partial_fit(X, y, classes=[0, 1])
+    assert_same_weights(again, whole)
+    assert small(max_iter=5).fit(X, y).fit(X, y).n_iter_ == 5
+
+
+def test_epochs_without_validation_have_nan():
+    X, y = token_lists()
+    clf = small(warm_start=True).fit(X, y).set_params(validation_fraction=0.2).fit(X, y)
+    clf.partial_fit(X, y)
+    np.testing.assert_array_equal(
+        np.isnan(clf.history_["val_loss"]), [True] * 3 + [False] * 3 + [True]
+    )
+
+
+def test_verbose_prints_a_row_for_each_epoch(capsys):
+    X, y = token_lists()
+    small(verbose=1, validation_fraction=0.2).fit(X, y)
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == [
+        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "samples/s"
+    ]  # fmt: skip
+    assert [row.split()[0] for row in rows] == ["1", "2", "3"]
+    assert all(len(row.split()) == 7 for row in rows)
+    small().fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
+# Prediction
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ["a", "b", "c"]])
+def test_predictions_agree_with_one_another(labels):
+    X, y = token_lists()
+    y = np.array(labels)[(y + np.arange(len(y))) % len(labels)]
+    clf = small(vocabulary_size=12).fit(X, y)
+    proba, logits = clf.predict_proba(X), clf.decision_function(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(clf.predict_log_proba(X), np.log(proba), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(clf.predict(X), clf.classes_[proba.argmax(axis=1)])
+    assert logits.shape == ((len(X),) if len(labels) == 2 else (len(X), 3))
+    assert clf.coef_.shape == (1 if len(labels) == 2 else 3, 6)
+
+
+def test_log_probabilities_do_not_underflow():
+    X, y = token_lists()
+    clf = small(vocabulary_size=12).fit(X, y)
+    clf.intercept_ = np.array([-500.0])
+    np.testing.assert_allclose(clf.predict_log_proba(X)[:, 1], -500, atol=10)
+    clf.coef_, clf.intercept_ = np.zeros((1, 6)), np.zeros(1)
+    assert (clf.predict(X) == 0).all()  # p > 0.5 strictly
+
+
+def test_clone_and_pickle():
+    X, y = token_lists()
+    clf = small().fit(X, y)
+    assert clone(clf).get_params() == clf.get_params()
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(clf)).predict_proba(X), clf.predict_proba(X)
+    )
+    with pytest.raises(NotFittedError):
+        clone(clf).predict(X)
+
+
+# Errors
+
+
+def bad_fits():
+    X, y = token_lists()
+    S, z = series()
+    hole, high = S.copy(), S.copy()
+    hole[1, 2, 0], high[1, 2, 0] = np.nan, np.inf
+    negative = [*X[:-1], [1, -3]]
+    yield "negative id", {}, (negative, y), r"negative token id -3; token ids count from 0"
+    yield "high id", {"vocabulary_size": 9}, (X, y), r"token id 11, but vocabulary_size=9 .* refit"
+    yield "NaN", {}, (hole, z), "Input X contains NaN"
+    yield "infinity", {}, (high, z), "Input X contains infinity"
+    yield "empty", {}, (np.zeros((0, 5)), []), r"Found array with 0 sample\(s\)"
+    yield "empty list", {}, ([], []), "Expected 2D array, got 1D array"
+    yield "length of y", {}, (X, y[:-1]), r"inconsistent numbers of samples: \[60, 59\]"
+    yield "one class", {}, (X, y * 0), "at least two classes, but y contains only one class: .*0"
+    yield "text", {}, (["a b", "c d"], [0, 1]), "X contains text .'a b'.*SequenceVectorizer"
+    yield "no ids", {"input": "tokens"}, (S[..., 0], z), "no token id. Pass integers, or set input="
+    yield "features", {}, ([S[0], S[1, :, :2]], [0, 1]), r"X\[1\] has shape \(8, 2\), but"
+    yield "dimensions", {}, (S[..., None], z), "Found array with dim 4"
+    yield "no tail", {"validation_fraction": 0.999}, (X, y), "validation_fraction=0.999 leaves none"
+    yield "rate", {"learning_rate": 0}, (X, y), "'learning_rate' parameter .* Got 0 instead"
+    yield "units", {"units": -1}, (X, y), "'units' parameter .* Got -1 instead"
+    yield "activation", {"activation": "gelu"}, (X, y), "'activation' parameter .* Got 'gelu'"
+    yield "batch", {"batch_size": 0}, (X, y), "'batch_size' parameter .* Got 0 instead"
+    yield "fraction", {"validation_fraction": 1.0}, (X, y), "'validation_fraction' .* Got 1.0"
+    yield "weights", {}, (X, y, -np.ones(60)), "sample_weight cannot contain negative weights"
+    yield "X_val", {}, (X, y, None, X), "X_val and y_val must be passed together"
+    two = {"validation_fraction": 0.2}
+    yield "two ways", two, (X, y, None, X, y), "validation_fraction=0.2 and X_val both ask"
+    yield "y_val", {}, (X, y, None, X, y + 5), "label 5, which is not among the classes"
+    runaway = {"learning_rate": 1e30, "activation": "linear", "optimizer": "sgd"}
+    yield "divergence", runaway, (100 * S, z), "The loss became .* in epoch .* learning_rate"
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "message"), [pytest.param(*c[1:], id=c[0]) for c in bad_fits()]
+)
+def test_bad_fits_name_the_remedy_and_change_nothing(options, arguments, message):
+    X, y = token_lists()
+    clf = small().fit(X, y)
+    clf.set_params(**options)
+    before = pickle.dumps(clf)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*arguments)
+    assert pickle.dumps(clf) == before
+
+
+def test_bad_predictions():
+    X, y = token_lists()
+    clf = small().fit(pad_sequences(X, maxlen=12), y)
+    with pytest.raises(ValueError, match=r"token id 99, but vocabulary_size=12 .* refit"):
+        clf.predict([[1, 99]])
+    with pytest.raises(ValueError, match=r"X has 5 features, .* is expecting 12 features"):
+        clf.predict(np.ones((2, 5), int))
+    assert clf.predict([[1] * 5]).shape == (1,)  # lists have any length
+    S, z = series()
+    with pytest.raises(ValueError, match=r"X has 2 features in a timestep, .* fitted with 3"):
+        small().fit(S, z).predict(S[..., :2])
+
+
+def test_bad_continuations_change_nothing():
+    X, y = token_lists()
+    clf = small(warm_start=True).fit(X, y)
+    before = pickle.dumps(clf)
+    for call, message in [
+        (lambda: clf.partial_fit(X, y + 1), "label 2, which is not among the classes"),
+        (lambda: clf.partial_fit(X, y, classes=[0, 1, 2]), "not the same as on the last call"),
+        (lambda: small().partial_fit(X, y), "classes must be passed on the first call"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+        assert pickle.dumps(clf) == before
+    clf.set_params(units=7)
+    with pytest.raises(ValueError, match=r"kernel_ has shape \(5, 6\), .* ask for \(5, 7\)"):
+        clf.fit(X, y)
+    with pytest.raises(ValueError, match="'balanced' needs all of y at once"):
+        small(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
+
+
+# On text
+
+
+def test_word_order_needs_a_recurrent_network():
+    texts, y = make_reviews(3000, random_state=0)
+    train, test = slice(2000), slice(2000, None)
+    bag = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts[train], y[train])
+    assert bag.score(texts[test], y[test]) < 0.75
+    rnn = make_pipeline(SequenceVectorizer(), SimpleRNNClassifier(random_state=0))
+    assert rnn.fit(texts[train], y[train]).score(texts[test], y[test]) > 0.93
+
+
+def test_searches_over_raw_text():
+    texts, y = make_reviews(150, random_state=0)
+    pipeline = make_pipeline(SequenceVectorizer(maxlen=60), small(max_iter=2))
+    grid = {"simplernnclassifier__units": [4, 8]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(texts, y)
+    assert search.predict(["not good , but never seen"]).shape == (1,)
+    one, two = (cross_val_score(pipeline, texts, y, cv=3, n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
