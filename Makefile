@@ -7,7 +7,7 @@ help:  ## list the targets
 	python3 -m venv .venv
 
 build: .venv/bin/python  ## build the kernels in place and install what is needed to develop
-	$(PYTHON) -m pip install -e ".[plot,test]"
+	$(PYTHON) -m pip install -e ".[plot,test,lint]"
 
 test:  ## the default tests, under three minutes
 	$(PYTHON) -m pytest
@@ -18,6 +18,6 @@ test-slow:  ## all tests; needs IMDB in CRNN_DATA
 lint:  ## ruff and cython-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(dir $(PYTHON))cython-lint crnn
+	PATH="$(dir $(abspath $(PYTHON))):$$PATH" cython-lint crnn
 
 .PHONY: help build test test-slow lint
