@@ -55,6 +55,13 @@ def read(estimator, X, *, reset):
             f"Found array with dim {X.ndim}. X must have shape (n_samples, timesteps) or "
             "(n_samples, timesteps, features)."
         )
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"X has dtype {X.dtype}; pass integers (token ids) or floats (series).")
+    if 0 in X.shape[2:]:
+        raise ValueError(
+            f"Found array with 0 feature(s) in a timestep (shape={X.shape}) while a minimum of 1 "
+            "is required."
+        )
     n, width = X.shape[:2]
     values = X.reshape(n * width, *X.shape[2:])
     return Raw(values, offsets_of(np.full(n, width)), width)

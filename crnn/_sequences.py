@@ -109,7 +109,7 @@ def _integers(values):
         return values
     integers = values.astype(np.int64)
     if not np.array_equal(integers, values):
-        wrong = values[integers != values].flat[0]
+        wrong = values[integers != values].tolist()[0]
         raise ValueError(
             f"X contains {wrong!r}, which is no token id. Pass integers, or set input='series' "
             "for float series."
@@ -137,8 +137,9 @@ def _check_range(values, vocabulary_size):
 def series_sequences(values, offsets, dtype, n_features):
     """Check the steps of float series; a step of univariate series has one feature."""
     values = values.reshape(len(values), n_features)
-    values = np.ascontiguousarray(values, dtype=dtype)
-    assert_all_finite(values, input_name="X")
+    with np.errstate(over="ignore", invalid="ignore"):  # an error says it better than a warning
+        values = np.ascontiguousarray(values, dtype=dtype)
+        assert_all_finite(values, input_name="X")
     return without_pads(values, offsets)
 
 

@@ -269,6 +269,14 @@ def bad_fits():
     yield "high id", {"vocabulary_size": 9}, (X, y), r"token id 11, but vocabulary_size=9 .* refit"
     yield "NaN", {}, (hole, z), "Input X contains NaN"
     yield "infinity", {}, (high, z), "Input X contains infinity"
+    yield "too large", {}, (1e300 * S, z), r"Input X contains infinity or a value too large"
+    yield (
+        "dates",
+        {},
+        (np.ones((4, 2), "M8[s]"), [0, 1] * 2),
+        r"dtype datetime64\[s\]; pass integers",
+    )
+    yield "no features", {}, (S[..., :0], z), r"0 feature\(s\) in a timestep"
     yield "empty", {}, (np.zeros((0, 5)), []), r"Found array with 0 sample\(s\)"
     yield "empty list", {}, ([], []), "Expected 2D array, got 1D array"
     yield "length of y", {}, (X, y[:-1]), r"inconsistent numbers of samples: \[60, 59\]"
