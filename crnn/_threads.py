@@ -2,13 +2,21 @@
 
 from functools import cache
 
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 
 def n_threads_for(n_jobs):
-    """joblib's reading of ``n_jobs``: None is 1 unless a ``parallel_config`` says otherwise."""
-    return effective_n_jobs(n_jobs)
+    """Threads by the rules of joblib: None is 1 unless a ``parallel_config`` says otherwise.
+
+    Numbers are not left to ``effective_n_jobs``: that counts processes, of which a daemonic process
+    may have none.
+    """
+    if n_jobs is None:
+        return effective_n_jobs(None)
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 has no meaning; use None or 1 for one thread, -1 for all.")
+    return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
 
 
 @cache

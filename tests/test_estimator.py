@@ -289,6 +289,7 @@ def bad_fits():
     yield "rate", {"learning_rate": 0}, (X, y), "'learning_rate' parameter .* Got 0 instead"
     yield "units", {"units": -1}, (X, y), "'units' parameter .* Got -1 instead"
     yield "activation", {"activation": "gelu"}, (X, y), "'activation' parameter .* Got 'gelu'"
+    yield "n_jobs", {"n_jobs": 0}, (X, y), "n_jobs=0 has no meaning; use None or 1"
     yield "batch", {"batch_size": 0}, (X, y), "'batch_size' parameter .* Got 0 instead"
     yield "fraction", {"validation_fraction": 1.0}, (X, y), "'validation_fraction' .* Got 1.0"
     yield "weights", {}, (X, y, -np.ones(60)), "sample_weight cannot contain negative weights"
