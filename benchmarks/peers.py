@@ -15,22 +15,25 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 from peer_models import MODELS, NEEDS
 
 BATCH, T, V, E = 128, 500, 10_000, 32
+PAUSE = 0.2  # seconds
 
 
 def work(connection, name, weights, threads):
-    """Serve one model: receive (method, arguments), send (result, seconds)."""
+    """Serve one model: receive a method and arguments for calls in a row, send all results and the
+    seconds of all."""
     model = MODELS[name](weights, threads)
     connection.send(model.train is not None)
-    for method, arguments in iter(connection.recv, None):
+    for method, calls in iter(connection.recv, None):
+        sleep(PAUSE)  # other models' threads may still be waiting for work, and burn time with it
         start = perf_counter()
-        result = getattr(model, method)(*arguments)
-        connection.send((result, perf_counter() - start))
+        results = [getattr(model, method)(*arguments) for arguments in calls]
+        connection.send((results, perf_counter() - start))
 
 
 class Worker:
@@ -42,8 +45,8 @@ class Worker:
         process.start()
         self.trains = self.connection.recv()
 
-    def call(self, method, *arguments):
-        self.connection.send((method, arguments))
+    def call(self, method, calls):
+        self.connection.send((method, calls))
         return self.connection.recv()
 
     def stop(self):
@@ -69,36 +72,36 @@ def load(n, data_home):
 
 def check(workers, X, y):
     """The first loss and the probabilities must be those of crnn; a packed net is another model."""
-    wanted = workers["crnn"].call("predict", X[:BATCH])[0]
+    X, y = X[:BATCH], y[:BATCH]
+    wanted = workers["crnn"].call("predict", [(X,)])[0][0]
     losses = {}
     for name, worker in workers.items():
-        if name != "PyTorch packed":
-            got = worker.call("predict", X[:BATCH])[0]
-            assert np.abs(got - wanted).max() < 1e-4, f"{name} predicts something else"
+        (got,), _ = worker.call("predict", [(X,)])
+        same = name != "PyTorch packed"
+        assert not same or np.abs(got - wanted).max() < 1e-4, f"{name} predicts something else"
         if worker.trains:
-            losses[name] = worker.call("train", X[:BATCH], y[:BATCH])[0]
-            if name != "PyTorch packed":
-                assert abs(losses[name] - losses["crnn"]) < 1e-4, f"{name} has another loss"
+            (losses[name],), _ = worker.call("train", [(X, y)])
+            same = not same or abs(losses[name] - losses["crnn"]) < 1e-4
+            assert same, f"{name} has another loss"
     print("losses of the first batch:", {name: round(loss, 6) for name, loss in losses.items()})
 
 
 def measure(workers, X, y, rounds):
     """Median milliseconds by model: one training step, all predictions, one prediction."""
-    batches = [slice(i, i + BATCH) for i in range(0, len(X), BATCH)]
-    seconds = {job: {name: [] for name in workers} for job in ("train", "predict", "one")}
-    for i in range(rounds + 2):
-        for name, worker in workers.items():
-            if worker.trains:
-                for part in batches[:8]:
-                    _, spent = worker.call("train", X[part], y[part])
-                    if i >= 2:  # the first rounds compile and warm up
-                        seconds["train"][name].append(spent)
-            if i < 2 or i % 4 == 0:
-                seconds["predict"][name].append(worker.call("predict", X)[1])
-            for k in range(8):
-                one = worker.call("predict", X[k : k + 1])[1]
-                if i >= 2:
-                    seconds["one"][name].append(one)
+    parts = [slice(i, i + BATCH) for i in range(0, 10 * BATCH, BATCH)]
+    jobs = {
+        "train": ("train", [(X[part], y[part]) for part in parts]),
+        "predict": ("predict", [(X,)]),
+        "one": ("predict", [(X[i : i + 1],) for i in range(50)]),
+    }
+    seconds = {job: {name: [] for name in workers} for job in jobs}
+    for i in range(rounds + 1):
+        for job, (method, calls) in jobs.items():
+            for name, worker in workers.items():
+                if method == "predict" or worker.trains:
+                    _, spent = worker.call(method, calls)
+                    if i > 0:  # the first round compiles and warms up
+                        seconds[job][name].append(spent / len(calls))
     return {
         job: {name: 1e3 * median(values) for name, values in by_name.items() if values}
         for job, by_name in seconds.items()
