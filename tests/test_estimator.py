@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from crnn import SimpleRNNClassifier, _training
+from crnn import SimpleRNNClassifier
 from crnn.datasets import make_reviews
 from crnn.preprocessing import SequenceVectorizer, pad_sequences
 
@@ -124,31 +124,6 @@ def test_hidden_states_are_those_of_the_loop(mask_zero):
 
 
 # Training
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", ["tokens", "series"])
-def test_same_bits_for_any_number_of_threads(kind, dtype):
-    X, y = token_lists(200) if kind == "tokens" else series(200)
-    X = pad_sequences(X, maxlen=12) if kind == "tokens" else X
-    options = {"batch_size": 100, "max_iter": 2, "dtype": dtype}
-    one = small(n_jobs=1, **options).fit(X, y)
-    for n_jobs in [2, 3, 4, -1]:
-        many = small(n_jobs=n_jobs, **options).fit(X, y)
-        assert_same_weights(many, one)
-        np.testing.assert_array_equal(many.predict_proba(X), one.predict_proba(X))
-    other = small(**options | {"random_state": 1}).fit(X, y)
-    assert np.abs(other.kernel_ - one.kernel_).max() > 0.01
-
-
-def test_prediction_does_not_depend_on_company(monkeypatch):
-    X, y = token_lists(100)
-    clf = small(vocabulary_size=12).fit(X, y)
-    together = clf.predict_proba(X)
-    alone = np.concatenate([clf.predict_proba([x]) for x in X])
-    np.testing.assert_allclose(alone, together, rtol=1e-6)
-    monkeypatch.setattr(_training, "CHUNK_NUMBERS", 50)
-    np.testing.assert_allclose(clf.predict_proba(X), together, rtol=1e-6)
 
 
 def test_validation_fraction_is_the_tail():

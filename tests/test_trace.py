@@ -122,23 +122,3 @@ def test_ten_steps(kind, n_classes, dtype, tolerance):
     np.testing.assert_allclose(clf.history_["loss"], trace, rtol=tolerance)
     for name, wanted in zip(NAMES, weights, strict=True):
         np.testing.assert_allclose(getattr(clf, name), wanted, rtol=0, atol=tolerance)
-
-
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_gradients_against_central_differences(n_classes):
-    """The gradients of the loop above are the derivatives of its loss."""
-    X, y = data(n_classes)
-    rng = np.random.default_rng(1)
-    K = 1 if n_classes == 2 else n_classes
-    shapes = [(12, 4), (4, 5), (5, 5), (5,), (K, 5), (K,)]
-    weights = [rng.normal(0, 0.5, shape) for shape in shapes]
-    _, gradients = loss_and_gradients(weights, X, y, n_classes)
-    for array, gradient in zip(weights, gradients, strict=True):
-        for index in np.ndindex(array.shape):
-            value, ends = array[index], []
-            for array[index] in (value + 1e-6, value - 1e-6):
-                ends.append(loss_and_gradients(weights, X, y, n_classes)[0])
-            array[index] = value
-            assert abs((ends[0] - ends[1]) / 2e-6 - gradient[index]) <= 1e-7 * max(
-                1, abs(gradient[index])
-            )
