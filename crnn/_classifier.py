@@ -392,7 +392,10 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
             assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         check_consistent_length(raw, y)
-        weights = _check_sample_weight(sample_weight, y, copy=True).astype(self.dtype, copy=False)
+        weights = _check_sample_weight(sample_weight, y, copy=True)
+        with np.errstate(over="ignore"):  # an error says it better than a warning
+            weights = weights.astype(self.dtype, copy=False)
+        assert_all_finite(weights, input_name="sample_weight")
         if (weights < 0).any():
             raise ValueError("sample_weight cannot contain negative weights.")
         return raw, y, weights
@@ -438,14 +441,15 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _samples(self, raw, y, weights):
         sequences = self._sequences(raw)
-        places = np.searchsorted(self.classes_, y)
-        places[places == len(self.classes_)] = 0
-        unknown = self.classes_[places] != y
-        if unknown.any():
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        labels = y.tolist()
+        unknown = [label for label in labels if label not in numbers]
+        if unknown:
             raise ValueError(
-                f"y contains the label {y[unknown].tolist()[0]!r}, which is not among the classes "
-                f"of the model: {self.classes_.tolist()}."
+                f"y contains the label {unknown[0]!r}, which is not among the classes of the "
+                f"model: {list(numbers)}."
             )
+        places = np.array([numbers[label] for label in labels])
         if len(self.classes_) == 2:
             return Samples(sequences, places[:, None].astype(self.dtype), weights)
         return Samples(sequences, places.astype(np.int32), weights)
@@ -487,6 +491,12 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         places = samples.targets.astype(int).ravel()
         if self.class_weight is None:
             return samples
+        missing = set(range(len(self.classes_))) - set(places.tolist())
+        if missing and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs samples of each class to train on, but there is "
+                f"none of class {self.classes_.tolist()[missing.pop()]!r}."
+            )
         factors = compute_class_weight(
             self.class_weight, classes=self.classes_, y=self.classes_[places]
         )

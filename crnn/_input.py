@@ -1,6 +1,7 @@
 """The input contract of the estimators: what the user passed -> packed sequences."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -49,7 +50,10 @@ def read(estimator, X, *, reset):
             _set_width(estimator, np.diff(raw.offsets))
         return raw
     _refuse_text(X)
+    integers = _holds_integers(X)
     X = validate_data(estimator, X, reset=reset, allow_nd=True)
+    if integers:
+        X = X.astype(np.int64, copy=False)
     if X.ndim > 3:
         raise ValueError(
             f"Found array with dim {X.ndim}. X must have shape (n_samples, timesteps) or "
@@ -74,8 +78,18 @@ def _set_width(estimator, lengths):
         estimator.n_features_in_ = int(lengths[0])
 
 
+def _holds_integers(X):
+    """Whether X holds integers in a form that scikit-learn would make floats of."""
+    dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    kinds = {getattr(dtype, "kind", None) for dtype in dtypes}
+    if kinds <= {"i", "u"}:  # a data frame, maybe of nullable integers
+        return True
+    return kinds == {"O"} and all(isinstance(x, Integral) for x in np.asarray(X, object).flat)
+
+
 def _refuse_text(X):
-    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+    known = isinstance(X, (list, tuple, np.ndarray)) or hasattr(X, "iloc")
+    first = next(iter(X), None) if known and np.ndim(X) == 1 else X
     if isinstance(first, str):
         raise ValueError(
             f"X contains text ({first[:20]!r}...). Turn it into token ids first: "

@@ -23,10 +23,11 @@ class Optimizer:
         self.state = {"n_steps": 0}
 
     def memory(self, name, weights, kind, dtype=None):
-        """The array that is kept beside a parameter, zero at first."""
+        """The array that is kept beside a parameter: zero at first, and for one of a new shape."""
         arrays = self.state.setdefault(kind, {})
-        if name not in arrays:
+        if name not in arrays or arrays[name].shape != weights.shape:
             arrays[name] = np.zeros(weights.shape, dtype or weights.dtype)
+        arrays[name] = arrays[name].astype(dtype or weights.dtype, copy=False)
         return arrays[name]
 
     def step(self, parameters, gradients, n_threads):

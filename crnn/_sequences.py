@@ -64,24 +64,33 @@ def is_list_of_sequences(X):
 
 def flatten(X):
     """List of sequences -> (values end to end, offsets); each item is 1-D or each is 2-D."""
-    items = [np.asarray(x) for x in X]
+    items = [_item(x, i) for i, x in enumerate(X)]
     filled = [x for x in items if x.size]
     for i, x in enumerate(items):
-        if x.size and x.dtype.kind not in "biuf":
-            raise ValueError(
-                f"X[{i}] has dtype {x.dtype}; a list holds sequences of token ids or of floats. "
-                "Turn text into ids with crnn.preprocessing.SequenceVectorizer."
-            )
         if x.size and x.shape[1:] != filled[0].shape[1:]:
             raise ValueError(
                 f"X[{i}] has shape {x.shape}, but an earlier sequence has shape "
                 f"{filled[0].shape}; all sequences need the same number of features."
             )
-        if x.ndim > 2:
-            raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
     offsets = offsets_of([len(x) for x in items])
     values = np.concatenate(filled) if filled else np.zeros(0, np.int32)
     return values, offsets
+
+
+def _item(x, i):
+    """One sequence of a list as an array of numbers."""
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"X[{i}] is no sequence of numbers: {error}") from error
+    if x.size and x.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X[{i}] has dtype {x.dtype}; a list holds sequences of token ids or of floats. "
+            "Turn text into ids with crnn.preprocessing.SequenceVectorizer."
+        )
+    if x.ndim not in (1, 2):
+        raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
+    return x
 
 
 def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=False):
@@ -107,7 +116,8 @@ def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=Fa
 def _integers(values):
     if values.dtype.kind in "iu":
         return values
-    integers = values.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # of NaN and infinity, which are refused below
+        integers = values.astype(np.int64)
     if not np.array_equal(integers, values):
         wrong = values[integers != values].tolist()[0]
         raise ValueError(

@@ -64,10 +64,11 @@ class Trainer:
             if rng is not None:
                 order = rng.permutation(n)
             loss, accuracy = self.train_epoch(samples, order, batch_size, optimizer)
-            if not np.isfinite(loss):
+            weights = self.network.parameters.values()
+            if not (np.isfinite(loss) and all(np.isfinite(w).all() for w in weights)):
                 raise ValueError(
-                    f"The loss became {loss} in epoch {epoch}. Lower learning_rate, or scale float "
-                    "series to about unit size."
+                    f"The weights became infinite or NaN in epoch {epoch}. Lower learning_rate, or "
+                    "scale float series to about unit size."
                 )
             row = {"loss": loss, "accuracy": accuracy}
             if validation is not None:

@@ -273,7 +273,12 @@ def bad_fits():
     yield "two ways", two, (X, y, None, X, y), "validation_fraction=0.2 and X_val both ask"
     yield "y_val", {}, (X, y, None, X, y + 5), "label 5, which is not among the classes"
     runaway = {"learning_rate": 1e30, "activation": "linear", "optimizer": "sgd"}
-    yield "divergence", runaway, (100 * S, z), "The loss became .* in epoch .* learning_rate"
+    yield (
+        "divergence",
+        runaway,
+        (100 * S, z),
+        "The weights became infinite or NaN in epoch .* learning_rate",
+    )
 
 
 @pytest.mark.parametrize(

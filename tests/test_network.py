@@ -167,9 +167,13 @@ def test_shared_walk_through_the_paddings_is_exact(pads, units, dtype):
 
 
 def test_rmsprop_of_keras():
-    w = np.array([1.0, 2, 3, 4])
-    RMSprop(0.5).step({"w": w}, {"w": np.array([1.0, 6, 7, 2])}, 1)
+    w, g, optimizer = np.array([1.0, 2, 3, 4]), np.array([1.0, 6, 7, 2]), RMSprop(0.5)
+    optimizer.step({"w": w}, {"w": g}, 1)
     np.testing.assert_allclose(w, [-0.581138, 0.418861, 1.418861, 2.418861], atol=1e-6)
+    # The same gradient once more: v = (0.9 * 0.1 + 0.1) g^2.
+    second = w - 0.5 / np.sqrt(0.19)
+    optimizer.step({"w": w}, {"w": g}, 1)
+    np.testing.assert_allclose(w, second, atol=2e-6)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

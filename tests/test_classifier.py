@@ -1,0 +1,356 @@
+"""The classifier to the letter: what its parameters, attributes and errors promise."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+
+from crnn import SimpleRNNClassifier
+
+LABELS = {2: np.array(["no", "yes"]), 3: np.array(["a", "b", "c"])}
+
+
+def ids(n=50, T=9, seed=0):
+    """Padded ids below 12, and a class that the last of them tells."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(1, 12, (n, T))
+    X[np.arange(T) < rng.integers(0, T, n)[:, None]] = 0
+    return X, (X[:, -1] > 6).astype(int)
+
+
+def series(n=50, F=3, seed=0):
+    X = np.random.default_rng(seed).normal(size=(n, 7, F))
+    return X, (X[:, -1, 0] > 0).astype(int)
+
+
+def small(**options):
+    defaults = {"embedding_dim": 5, "batch_size": 16, "max_iter": 2, "random_state": 0}
+    return SimpleRNNClassifier(6, **defaults | options)
+
+
+def losses(clf, X, y):
+    """Cross-entropy of each sample."""
+    return -clf.predict_log_proba(X)[np.arange(len(y)), np.searchsorted(clf.classes_, y)]
+
+
+# Input
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "Int64", "object"])
+def test_frames_of_ids(dtype):
+    pd = pytest.importorskip("pandas")
+    X, y = ids()
+    frame = pd.DataFrame(X, columns=[f"t{t}" for t in range(X.shape[1])]).astype(dtype)
+    clf = small(vocabulary_size=12).fit(frame, y)
+    assert clf.feature_names_in_.tolist() == list(frame.columns)
+    wanted = small(vocabulary_size=12).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(clf.predict_proba(frame), wanted)
+
+
+def test_integers_in_an_array_of_objects_are_ids():
+    """What np.array(lists, dtype=object) makes of lists that happen to be equally long."""
+    X, y = ids()
+    wanted = small().fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(small().fit(X.astype(object), y).predict_proba(X), wanted)
+
+
+def test_width_is_that_of_the_last_fit():
+    X, y = ids()
+    clf = small(vocabulary_size=12).fit(X, y)
+    assert clf.n_features_in_ == 9
+    clf.fit([row[i % 3 :] for i, row in enumerate(X)], y)
+    assert not hasattr(clf, "n_features_in_")
+    assert clf.predict(X[:, :4]).shape == (50,)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_nothing_but_paddings(n_classes):
+    X, y = np.zeros((30, 9), int), np.arange(30) % n_classes
+    masked = small(mask_zero=True).fit(X, y)
+    np.testing.assert_array_equal(masked.hidden_states(X), np.zeros((30, 6)))
+    plain = small().fit(X, y)
+    assert np.ptp(plain.decision_function(X), axis=0).max() < 1e-6
+    assert np.abs(plain.hidden_states(X)).min() > 0
+
+
+# Training
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_history_is_the_weighted_mean_over_samples(n_classes, weighted):
+    X, _ = ids()
+    y = LABELS[n_classes][np.arange(50) % n_classes]
+    weight = np.random.default_rng(1).uniform(0.1, 3, 50) if weighted else None
+    clf = small(learning_rate=1e-9, dtype="float64").fit(X, y, sample_weight=weight)
+    assert list(clf.history_) == ["loss", "accuracy"]
+    wanted = np.average(losses(clf, X, y), weights=weight)
+    np.testing.assert_allclose(clf.history_["loss"], [wanted] * 2, rtol=1e-6)
+    assert wanted == pytest.approx(log_loss(y, clf.predict_proba(X), sample_weight=weight))
+    assert clf.history_["accuracy"] == pytest.approx([clf.score(X, y, weight)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("n", "fraction", "n_train"), [(50, 0.2, 40), (49, 0.2, 39), (10, 0.25, 7), (9, 0.5, 4)]
+)
+def test_validation_is_what_the_floor_of_the_rest_leaves(n, fraction, n_train):
+    X, y = ids(n)
+    clf = small(validation_fraction=fraction, dtype="float64").fit(X, y)
+    tail = slice(n_train, None)
+    assert clf.history_["val_loss"][-1] == pytest.approx(losses(clf, X[tail], y[tail]).mean())
+    assert clf.history_["val_accuracy"][-1] == pytest.approx(clf.score(X[tail], y[tail]))
+
+
+def test_sample_weight_scales_the_gradient():
+    X, y = ids()
+    options = {"optimizer": "sgd", "dtype": "float64"}
+    wanted = small(learning_rate=0.2, **options).fit(X, y)
+    doubled = small(learning_rate=0.1, **options).fit(X, y, sample_weight=np.full(50, 2.0))
+    np.testing.assert_allclose(doubled.kernel_, wanted.kernel_, rtol=1e-10)
+    np.testing.assert_allclose(doubled.history_["loss"], wanted.history_["loss"], rtol=1e-10)
+
+
+def test_class_weights_do_not_weigh_the_validation():
+    X, y = ids()
+    weighted = small(class_weight={0: 5, 1: 0.1}, dtype="float64", validation_fraction=0.3)
+    weighted.fit(X, y)
+    assert weighted.history_["val_loss"][-1] == pytest.approx(
+        losses(weighted, X[35:], y[35:]).mean()
+    )
+
+
+def test_parts_need_not_hold_all_classes():
+    X, _ = ids(60)
+    y = np.sort(LABELS[3][np.arange(60) % 3])
+    options = {"vocabulary_size": 12, "shuffle": False, "batch_size": 20}
+    parts = small(**options)
+    for part in (slice(0, 20), slice(20, 40), slice(40, 60)):
+        parts.partial_fit(X[part], y[part], classes=LABELS[3])
+    whole = small(max_iter=1, **options).fit(X, y)
+    np.testing.assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
+    assert parts.n_iter_ == len(parts.history_["loss"]) == 3
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
+def test_training_goes_on_in_another_precision(optimizer, method):
+    X, y = ids()
+    clf = small(optimizer=optimizer, warm_start=True).fit(X, y).set_params(dtype="float64")
+    before = clf.history_["loss"][-1]
+    getattr(clf, method)(X, y)
+    assert clf.kernel_.dtype == clf.embedding_.dtype == np.float64
+    assert clf.history_["loss"][-1] < before
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
+def test_training_goes_on_from_an_embedding_with_more_rows(optimizer):
+    X, y = ids()
+    clf = small(optimizer=optimizer, warm_start=True).fit(X, y)
+    clf.embedding_ = np.random.default_rng(0).uniform(-0.05, 0.05, (20, 5))
+    clf.fit(X + 8 * (X > 0), y)
+    assert clf.embedding_.shape == (20, 5)
+    assert clf.n_iter_ == 4
+
+
+def test_training_goes_on_from_a_file_that_is_mapped(tmp_path):
+    X, y = ids()
+    clf = small().fit(X, y)
+    joblib.dump(clf, tmp_path / "model")
+    mapped = joblib.load(tmp_path / "model", mmap_mode="r")
+    np.testing.assert_array_equal(mapped.predict_proba(X), clf.predict_proba(X))
+    np.testing.assert_array_equal(
+        mapped.partial_fit(X, y).predict_proba(X), clf.partial_fit(X, y).predict_proba(X)
+    )
+
+
+def test_verbose_without_validation_and_after_a_warm_start(capsys):
+    X, y = ids()
+    small(verbose=1, warm_start=True).fit(X, y).fit(X, y)
+    header, first, second, header_again, *more = capsys.readouterr().out.splitlines()
+    assert header_again == header
+    rows = [row.split() for row in (first, second, *more)]
+    assert [row[0] for row in rows] == ["1", "2", "3", "4"]
+    assert all(len(row) == 7 and row[3:5] == ["-", "-"] for row in rows)
+
+
+# Prediction
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", ["tokens", "series"])
+def test_shapes_and_types(kind, n_classes):
+    X, _ = ids() if kind == "tokens" else series()
+    y = LABELS[n_classes][np.arange(50) % n_classes]
+    clf = small().fit(X, y)
+    K = 1 if n_classes == 2 else n_classes
+    F = 5 if kind == "tokens" else 3
+    shapes = {
+        "kernel_": (F, 6),
+        "recurrent_kernel_": (6, 6),
+        "bias_": (6,),
+        "coef_": (K, 6),
+        "intercept_": (K,),
+    }
+    if kind == "tokens":
+        shapes["embedding_"] = (12, 5)
+    assert hasattr(clf, "embedding_") == (kind == "tokens")
+    for name, shape in shapes.items():
+        assert getattr(clf, name).shape == shape
+        assert getattr(clf, name).dtype == np.float32
+    np.testing.assert_array_equal(clf.classes_, LABELS[n_classes])
+    assert clf.predict(X).dtype == y.dtype
+    assert clf.predict_proba(X).shape == clf.predict_log_proba(X).shape == (50, n_classes)
+    assert clf.hidden_states(X).shape == (50, 6)
+    assert clf.hidden_states(X, return_sequences=True).shape == (50, X.shape[1], 6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("logit", [-1000.0, 1000.0])
+def test_extreme_logits(logit, n_classes):
+    X, _ = ids()
+    clf = small().fit(X, np.arange(50) % n_classes)
+    clf.intercept_ = np.zeros_like(clf.intercept_)
+    clf.intercept_[0] = logit
+    log_proba = clf.predict_log_proba(X)
+    assert np.isfinite(log_proba).all()
+    np.testing.assert_allclose(log_proba.min(axis=1), -1000, atol=10)
+    np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+
+
+def loop_over(clf, x, mask_zero):
+    """All states of one sequence."""
+    h, path = np.zeros(6), [np.zeros((0, 6))]
+    for step in x:
+        if not (mask_zero and step == 0):
+            inputs = clf.embedding_[step] if hasattr(clf, "embedding_") else step
+            h = np.tanh(inputs @ clf.kernel_ + h @ clf.recurrent_kernel_ + clf.bias_)
+        path.append(h[None])
+    return np.concatenate(path)
+
+
+@pytest.mark.parametrize("kind", ["plain", "masked", "series"])
+def test_hidden_states_of_lists(kind):
+    options = {"mask_zero": kind == "masked", "dtype": "float64"}
+    if kind == "series":
+        steps, _ = series()
+        X = [np.zeros((0, 3)), *(x[i % 7 :] for i, x in enumerate(steps))]
+    else:
+        rows, _ = ids()
+        X = [[], [0, 0], [1, 0, 2, 0], *(row[i % 7 :] for i, row in enumerate(rows.tolist()))]
+    clf = small(**options).fit(X, np.arange(len(X)) % 3)
+    states = clf.hidden_states(X)
+    paths = clf.hidden_states(X, return_sequences=True)
+    for x, last, path in zip(X, states, paths, strict=True):
+        wanted = loop_over(clf, x, kind == "masked")
+        np.testing.assert_allclose(path, wanted, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(last, wanted[-1] if len(x) else 0, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(
+        clf.decision_function(X), states @ clf.coef_.T + clf.intercept_, rtol=1e-10, atol=1e-14
+    )
+
+
+def test_parameters_survive_clone_and_set_params():
+    changed = {"units": 7, "optimizer": "adam", "mask_zero": True, "class_weight": {0: 1, 1: 2}}
+    clf = small(**{"verbose": 0}).set_params(**changed)
+    assert clf.get_params().items() >= changed.items()
+    assert clone(clf).get_params() == clf.get_params()
+    X, y = ids()
+    assert clone(clf).fit(X, y).coef_.shape == (1, 7)
+
+
+# Errors: each names what is wrong and the way out, and leaves the fitted estimator as it was
+
+
+def assert_refused(clf, call, message):
+    before = pickle.dumps(clf)
+    with pytest.raises(ValueError, match=message):
+        call()
+    assert pickle.dumps(clf) == before
+
+
+def bad_inputs():
+    X, _ = ids()
+    yield "negative id", ids, -X, r"X contains the negative token id -\d+; .* input='series'"
+    yield "high id", ids, X + 5, "token id 16, but vocabulary_size=12 .* refit"
+    yield "width of ids", ids, X[:, :5], "X has 5 features, .* expecting 9 features"
+    yield "fractions", ids, X + 0.5, r"contains 0.5, which is no token id. Pass integers"
+    yield "NaN as id", ids, np.where(X > 5, np.nan, X), "Input X contains NaN"
+    yield "NaN as id in a list", ids, [[1.0, np.nan], [2.0]], "X contains nan"
+    yield "infinity as id in a list", ids, [[1.0, np.inf], [2.0]], "X contains inf"
+    yield "ids for series", ids, X[..., None], "1 values in a timestep, but a token is one id"
+    yield "dimensions", ids, X[..., None, None], "Found array with dim 4"
+    yield "empty", ids, X[:0], r"Found array with 0 sample\(s\)"
+    yield "text", ids, ["a b", "c d"], "X contains text .'a b'.*SequenceVectorizer"
+    yield "words", ids, [["a", "b"], ["c"]], r"X\[0\] has dtype <U1; .*SequenceVectorizer"
+    texts = np.array(["a b", "c d"])
+    yield "array of text", ids, texts, "text .*SequenceVectorizer"
+    yield "objects that are text", ids, texts.astype(object), "text .*SequenceVectorizer"
+    yield "number among lists", ids, [[1, 2], 3], r"X\[1\]"
+    yield "list within a list", ids, [[1, 2], [3, [4]]], r"X\[1\]"
+    S, _ = series()
+    hole, minus = S.copy(), S.copy()
+    hole[3, 2, 1], minus[3, 2, 1] = np.nan, -np.inf
+    yield "NaN", series, hole, "Input X contains NaN"
+    yield "NaN in a list", series, list(hole), "Input X contains NaN"
+    yield "infinity", series, minus, "Input X contains infinity"
+    yield "features", series, S[..., :2], "X has 2 features in a timestep, .* fitted with 3"
+    yield "features of a list", series, [S[0], S[1, :, :2]], r"X\[1\] has shape \(7, 2\)"
+    yield "one feature", series, S[..., 0], "X has 1 features in a timestep, .* fitted with 3"
+    yield "width", series, S[:, :4], "X has 4 features, .* expecting 7 features"
+
+
+@pytest.mark.parametrize(
+    ("data", "X", "message"), [pytest.param(*case[1:], id=case[0]) for case in bad_inputs()]
+)
+def test_bad_inputs_to_a_fitted_model(data, X, message):
+    clf = small().fit(*data())
+    assert_refused(clf, lambda: clf.predict(X), message)
+    assert_refused(clf, lambda: clf.hidden_states(X, return_sequences=True), message)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_fitting_on_ids_that_are_not_finite(value):
+    """Refused before the size of the vocabulary is taken from them."""
+    clf = small(input="tokens").fit(*ids())
+    assert_refused(clf, lambda: clf.fit([[1.0, value], [2.0]], [0, 1]), "X contains (nan|inf)")
+
+
+@pytest.mark.parametrize("values", [[1, 2], [1.5, 2.5], ["a b", "c d"]])
+def test_one_column_of_a_frame(values):
+    pd = pytest.importorskip("pandas")
+    clf = small().fit(*ids())
+    message = "SequenceVectorizer" if isinstance(values[0], str) else "Expected 2D array, got 1D"
+    assert_refused(clf, lambda: clf.predict(pd.Series(values)), message)
+
+
+def test_nothing_learned_is_left_that_is_not_finite():
+    """The last step of training can diverge too, after the last loss was measured."""
+    X, y = series()
+    clf = small(activation="linear", optimizer="sgd", batch_size=50, max_iter=1).fit(X, y)
+    clf.set_params(learning_rate=3e38)
+    with np.errstate(all="ignore"):
+        assert_refused(clf, lambda: clf.fit(100 * X, y), "epoch 1.*learning_rate")
+
+
+def test_balanced_weights_of_a_class_that_is_not_there():
+    X, y = ids()
+    clf = small(class_weight="balanced").fit(X, y)
+    clf.set_params(validation_fraction=0.5)
+    assert_refused(clf, lambda: clf.fit(X, np.arange(50) // 25), "class_weight")
+
+
+def test_weights_of_samples_beyond_the_precision():
+    X, y = ids()
+    clf = small().fit(X, y)
+    assert_refused(clf, lambda: clf.fit(X, y, sample_weight=np.full(50, 1e300)), "sample_weight")
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_labels_of_another_kind(dtype):
+    X, y = ids()
+    clf = small().fit(X, y)
+    labels = LABELS[2][y].astype(dtype)
+    assert_refused(clf, lambda: clf.partial_fit(X, labels), "label 'no', which is not among")
