@@ -22,7 +22,7 @@ from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
-from crnn._sequences import repeat_over_skipped
+from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._threads import n_threads_for, single_threaded_blas
 from crnn._training import Samples, Trainer
 from crnn._workspace import Workspace
@@ -424,7 +424,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseEstimator):
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
-            V = int(raw.values.max(initial=0)) + 1
+            V = int(integer_ids(raw.values).max(initial=0)) + 1
         n_classes = len(self.classes_)
         return shapes(
             vocabulary_size=V,

@@ -80,7 +80,7 @@ def _set_width(estimator, lengths):
 
 def _holds_integers(X):
     """Whether X holds integers in a form that scikit-learn would make floats of."""
-    dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    dtypes = list(X.dtypes) if hasattr(X, "columns") else [getattr(X, "dtype", None)]
     kinds = {getattr(dtype, "kind", None) for dtype in dtypes}
     if kinds <= {"i", "u"}:  # a data frame, maybe of nullable integers
         return True

@@ -99,7 +99,7 @@ def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=Fa
     With ``mask_zero`` each id 0 is dropped, so that the state carries through. Without it the
     leading zeros are counted instead of stored, unless ``keep_pads`` asks for them in place.
     """
-    values = _integers(values)
+    values = integer_ids(values)
     _check_range(values, vocabulary_size)
     values = np.ascontiguousarray(values, dtype=np.int32)
     if mask_zero:
@@ -113,7 +113,8 @@ def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=Fa
     return Sequences(values, offsets[:-1] + pads, np.diff(offsets) - pads, pads)
 
 
-def _integers(values):
+def integer_ids(values):
+    """The values as integers, which all must be in value."""
     if values.dtype.kind in "iu":
         return values
     with np.errstate(invalid="ignore"):  # of NaN and infinity, which are refused below

@@ -322,7 +322,7 @@ def test_fitting_on_ids_that_are_not_finite(value):
 def test_one_column_of_a_frame(values):
     pd = pytest.importorskip("pandas")
     clf = small().fit(*ids())
-    message = "SequenceVectorizer" if isinstance(values[0], str) else "Expected 2D array, got 1D"
+    message = "SequenceVectorizer" if isinstance(values[0], str) else "Expected a 2-dim.*DataFrame"
     assert_refused(clf, lambda: clf.predict(pd.Series(values)), message)
 
 
