@@ -13,14 +13,14 @@ class Batch:
     """B sequences in the order of the kernels (see the Design note of ``_core``).
 
     For tokens, ``ids`` (D,) are the distinct ones and ``rows`` says which of them each transition
-    reads. Where there are paddings, one more row follows the N transitions: the input of the
-    shared walk through them. For series, ``inputs`` holds a row for each transition.
+    reads. Where there are paddings, one of them follows the N transitions: the input of the shared
+    walk through them. For series, ``inputs`` holds a row for each transition.
     """
 
     order: np.ndarray  # (B,) places in the list of sequences that was asked for
     offsets: np.ndarray  # (B + 1,)
     pads: np.ndarray  # (B,)
-    positions: np.ndarray  # (N,) places in the flat values that each transition reads
+    positions: np.ndarray  # (N,) or (N + 1,) places in the flat values that each transition reads
     rows: np.ndarray  # (N,) or (N + 1,)
     inputs: np.ndarray | None = None  # (N, F)
     ids: np.ndarray | None = None  # (D,)
@@ -40,27 +40,22 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
     chosen = indices[order]
     offsets = offsets_of(lengths[order])
     pads = sequences.pads[chosen]
+    starts = sequences.starts[chosen]
     N = int(offsets[-1])
-    positions = workspace.array("positions", (N,), np.int64)
-    _core.schedule(sequences.starts[chosen], offsets, tile, n_threads, positions)
+    padded = pads.argmax() if len(pads) else 0
+    extra = int(len(pads) > 0 and pads[padded] > 0)
+    positions = workspace.array("positions", (N + extra,), np.int64)
+    _core.schedule(starts, offsets, tile, n_threads, positions[:N])
     if not sequences.are_tokens:
         inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
-        np.take(sequences.values, positions, axis=0, out=inputs, mode="clip")
+        _core.gather(sequences.values, positions, n_threads, inputs)
         return Batch(order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
-    extra = int(pads.max(initial=0) > 0)
-    tokens = workspace.array("tokens", (N + extra,), np.int32)
-    np.take(sequences.values, positions, out=tokens[:N], mode="clip")
-    tokens[N:] = 0
-    return Batch(order, offsets, pads, positions, **_index(tokens, workspace, vocabulary_size))
-
-
-def _index(tokens, workspace, vocabulary_size):
-    N = len(tokens)
-    slots = workspace.slots(vocabulary_size)
-    ids = workspace.array("ids", (N,), np.int32)
-    rows = workspace.array("rows", (N,), np.int32)
-    D = _core.distinct(tokens, slots, ids, rows)
-    return {"ids": ids[:D], "rows": rows}
+    if extra:
+        positions[N] = starts[padded] - 1  # the padding before its first token
+    ids = workspace.array("ids", positions.shape, np.int32)
+    rows = workspace.array("rows", positions.shape, np.int32)
+    D = _core.distinct(sequences.values, positions, workspace.slots(vocabulary_size), ids, rows)
+    return Batch(order, offsets, pads, positions, rows, ids=ids[:D])
 
 
 def states_after(offsets, tile):

@@ -17,12 +17,13 @@ def leading_zeros(values: Int32, offsets: Int64, out: Int32) -> None: ...
 def schedule(
     starts: Int64, offsets: Int64, tile: int, n_threads: int, positions: Int64
 ) -> None: ...
-def distinct(tokens: Int32, slots: Int32, ids: Int32, rows: Int32) -> int: ...
-def scatter_add(values: Floats, rows: Int32, n_threads: int, out: Floats) -> None: ...
+def distinct(values: Int32, positions: Int64, slots: Int32, ids: Int32, rows: Int32) -> int: ...
+def gather(values: Floats, rows: Int32 | Int64, n_threads: int, out: Floats) -> None: ...
+def scatter_add(values: Floats, rows: Int32, out: Floats) -> None: ...
 def dense(inputs: Floats, kernel: Floats, bias: Floats, n_threads: int, out: Floats) -> None: ...
 def dense_backward(
     inputs: Floats,
-    kernel: Floats,
+    transposed: Floats,
     grad_out: Floats,
     n_threads: int,
     partial_sums: Floats,
@@ -44,17 +45,19 @@ def forward(
     states: Floats,
     last: Floats,
 ) -> None: ...
+def backward_work(B: int, tile: int, H: int, D: int) -> tuple[int, int, int]: ...
 def backward(
     states: Floats,
     offsets: Int64,
-    recurrent_kernel: Floats,
+    transposed: Floats,
     grad_last: Floats,
     grad_states: Floats,
+    rows: Int32,
     activation: int,
     tile: int,
     n_threads: int,
-    partial_sums: Floats,
-    grad_steps: Floats,
+    work: Floats,
+    grad_table: Floats,
     grad_initial: Floats,
     grad_recurrent_kernel: Floats,
 ) -> None: ...

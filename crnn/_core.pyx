@@ -17,7 +17,7 @@ that have a state at time s, 0 <= s <= L; m_L = S. The tile's states are stored 
 where the last m_s - m_{s-1} rows of block s are the initial states of the sequences that start
 there. Row j of the states, in any block but the last, is the source of exactly one TRANSITION:
 it becomes row j + m_s. Transition j has an input (a row of ``table``, named by ``rows[j]``) and a
-pre-activation gradient (``grad_steps[j]``). Hence
+pre-activation gradient. Hence
 
 - a tile has as many transitions as its sequences have steps, and S states more;
 - with ``offsets`` (B + 1,) the running sum of the lengths, a tile that begins with sequence r has
@@ -28,8 +28,11 @@ pre-activation gradient (``grad_steps[j]``). Hence
 The input of a step is a row of ``table`` = x W + b, projected by ``dense`` beforehand: for tokens
 one row for each distinct token, for float series one row for each step.
 
-Threads share out tiles (or fixed chunks of rows); sums over tiles are added up in their order.
-So no result depends on the number of threads.
+Threads share out tiles, fixed groups of tiles or fixed chunks of rows; their sums are added up in
+a fixed order. So no result depends on the number of threads.
+
+At these sizes a core computes faster than its caches deliver, so what is used again is used soon:
+the gradient of a step goes into all sums that it is part of before it leaves the nearest caches.
 
 ``def`` functions check shapes and raise; below them nothing allocates, touches Python or raises.
 Each has a NumPy twin of the same name and signature in ``_reference.py``. Letters: B batch,
@@ -45,7 +48,6 @@ from libc.math cimport exp, fabs, log, log1p, pow, sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
-from crnn._blas cimport gemm
 from crnn._loops cimport (
     CRNN_LINEAR,
     CRNN_RELU,
@@ -74,6 +76,10 @@ cdef choose_variant():
                           "unset it to have the best one chosen.")
 
 
+ctypedef fused index:
+    int32_t
+    int64_t
+
 choose_variant()
 SIMD = crnn_variant_name().decode()
 ACTIVATIONS = {
@@ -84,6 +90,11 @@ cdef enum:
     # Rows of a dense product that one thread takes at a time. Fixed: sums over chunks are part
     # of the result.
     CHUNK = 256
+    # Transitions whose states and gradients stay in the caches nearest to a core until dU takes
+    # them in.
+    NEAR = 128
+    # Each costs a table, so more of them would need larger batches to pay.
+    MOST_GROUPS = 8
     # Most rows wait for fewer steps than this; pow for the others costs as much as the update.
     N_POWERS = 64
 
@@ -161,22 +172,24 @@ cdef inline Py_ssize_t running(
 
 
 def distinct(
-    const int32_t[::1] tokens,  # IN    (N,)
-    int32_t[::1] slots,         # INOUT (V,)  all -1, on return too
-    int32_t[::1] ids,           # OUT   (N,)  first D entries: the distinct tokens as they appear
-    int32_t[::1] rows,          # OUT   (N,)  tokens[j] == ids[rows[j]]
+    const int32_t[::1] values,     # IN    (n_steps,)
+    const int64_t[::1] positions,  # IN    (N,)  where the tokens of the batch stand in values
+    int32_t[::1] slots,            # INOUT (V,)  all -1, on return too
+    int32_t[::1] ids,              # OUT   (N,)  first D entries: distinct tokens as they appear
+    int32_t[::1] rows,             # OUT   (N,)  values[positions[j]] == ids[rows[j]]
 ):
     """Index the distinct tokens of a batch; returns their number D."""
-    cdef Py_ssize_t N = tokens.shape[0], D = 0, j, d
-    cdef int32_t slot
-    require(ids.shape[0] == N and rows.shape[0] == N, "ids and rows must fit tokens")
+    cdef Py_ssize_t N = positions.shape[0], D = 0, j, d
+    cdef int32_t token, slot
+    require(ids.shape[0] == N and rows.shape[0] == N, "ids and rows must fit positions")
     with nogil:
         for j in range(N):
-            slot = slots[tokens[j]]
+            token = values[positions[j]]
+            slot = slots[token]
             if slot < 0:
                 slot = <int32_t> D
-                slots[tokens[j]] = slot
-                ids[D] = tokens[j]
+                slots[token] = slot
+                ids[D] = token
                 D += 1
             rows[j] = slot
         for d in range(D):
@@ -184,24 +197,31 @@ def distinct(
     return D
 
 
+def gather(
+    const floating[:, ::1] values,  # IN  (R, F)
+    const index[::1] rows,          # IN  (N,)  in [0, R)
+    int n_threads,
+    floating[:, ::1] out,           # OUT (N, F)
+):
+    """out[j] = values[rows[j]]"""
+    cdef Py_ssize_t N = rows.shape[0], F = values.shape[1], j
+    require(out.shape[0] == N and out.shape[1] == F, "out must fit values and rows")
+    for j in prange(N if F > 0 else 0, nogil=True, num_threads=n_threads, schedule="static"):
+        memcpy(&out[j, 0], &values[rows[j], 0], F * sizeof(floating))
+
+
 def scatter_add(
     const floating[:, ::1] values,  # IN  (N, H)
     const int32_t[::1] rows,        # IN  (N,)  in [0, D)
-    int n_threads,
     floating[:, ::1] out,           # OUT (D, H)
 ):
-    """out[d] = sum of values[j] over all j with rows[j] = d, in ascending order of j.
-
-    Each thread reads all of rows and adds what belongs to its own part of out.
-    """
+    """out[d] = sum of values[j] over all j with rows[j] = d, in ascending order of j."""
     cdef Py_ssize_t N = values.shape[0], H = out.shape[1]
-    cdef int part
     require(values.shape[1] == H and rows.shape[0] == N, "values, rows and out must agree")
     out[:, :] = 0
-    if N == 0 or H == 0:
-        return
-    for part in prange(n_threads, nogil=True, num_threads=n_threads, schedule="static"):
-        scatter_add_loop(N, &rows[0], H, &values[0, 0], &out[0, 0], part, n_threads)
+    if N > 0 and H > 0:
+        with nogil:
+            scatter_add_loop(N, &rows[0], H, &values[0, 0], &out[0, 0])
 
 
 # ---------------------------------------------------------------------------------------------
@@ -232,15 +252,12 @@ cdef void dense_chunk(
     const floating *inputs, const floating *kernel, const floating *bias,
     Py_ssize_t D, Py_ssize_t F, Py_ssize_t H, floating *out
 ) noexcept nogil:
-    cdef Py_ssize_t d
-    for d in range(D):
-        memcpy(out + d * H, bias, H * sizeof(floating))
-    multiply(False, D, H, F, inputs, kernel, out)
+    multiply(False, D, H, F, inputs, kernel, bias, NULL, 0, out)
 
 
 def dense_backward(
     const floating[:, ::1] inputs,       # IN  (D, F)
-    const floating[:, ::1] kernel,       # IN  (F, H)
+    const floating[:, ::1] transposed,   # IN  (H, F)  W'
     const floating[:, ::1] grad_out,     # IN  (D, H)
     int n_threads,
     floating[:, :, ::1] partial_sums,    # WORK (workspace_rows(D), F + 1, H)
@@ -249,10 +266,10 @@ def dense_backward(
     floating[::1] grad_bias,             # OUT (H,)
 ):
     """Gradients of ``dense``: dX = dY W', dW = X' dY, db = sum of the rows of dY."""
-    cdef Py_ssize_t D = inputs.shape[0], F = inputs.shape[1], H = kernel.shape[1], c
+    cdef Py_ssize_t D = inputs.shape[0], F = inputs.shape[1], H = transposed.shape[0], c
     cdef Py_ssize_t n_chunks = count_chunks(D, CHUNK)
-    require(kernel.shape[0] == F and grad_out.shape[0] == D and grad_out.shape[1] == H,
-            "kernel and grad_out must fit inputs")
+    require(transposed.shape[1] == F and grad_out.shape[0] == D and grad_out.shape[1] == H,
+            "transposed and grad_out must fit inputs")
     require((grad_inputs.shape[0] == 0 or grad_inputs.shape[0] == D)
             and grad_inputs.shape[1] == F and grad_kernel.shape[0] == F
             and grad_kernel.shape[1] == H and grad_bias.shape[0] == H,
@@ -265,7 +282,7 @@ def dense_backward(
         return
     for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
         dense_backward_chunk(
-            &inputs[c * CHUNK, 0], &kernel[0, 0], &grad_out[c * CHUNK, 0],
+            &inputs[c * CHUNK, 0], &transposed[0, 0], &grad_out[c * CHUNK, 0],
             min(CHUNK, D - c * CHUNK), F, H,
             &grad_inputs[c * CHUNK, 0] if grad_inputs.shape[0] > 0 else NULL,
             &partial_sums[c, 0, 0], &partial_sums[c, F, 0])
@@ -275,15 +292,14 @@ def dense_backward(
 
 
 cdef void dense_backward_chunk(
-    const floating *inputs, const floating *kernel, const floating *grad_out,
+    const floating *inputs, const floating *transposed, const floating *grad_out,
     Py_ssize_t D, Py_ssize_t F, Py_ssize_t H,
     floating *grad_inputs, floating *grad_kernel, floating *grad_bias
 ) noexcept nogil:
     cdef Py_ssize_t d
     if grad_inputs != NULL:
-        gemm(False, True, D, F, H, grad_out, kernel, <floating> 0, grad_inputs)
-    memset(grad_kernel, 0, F * H * sizeof(floating))
-    multiply(True, F, H, D, inputs, grad_out, grad_kernel)
+        multiply[floating](False, D, F, H, grad_out, transposed, NULL, NULL, 0, grad_inputs)
+    multiply[floating](True, F, H, D, inputs, grad_out, NULL, NULL, 0, grad_kernel)
     memset(grad_bias, 0, H * sizeof(floating))
     for d in range(D):
         add(H, grad_out + d * H, grad_bias)
@@ -349,74 +365,139 @@ cdef void forward_tile(
             following = current + m * H
         else:
             following = states + (S * H if current == states else 0)
-        for r in range(m):
-            memcpy(following + r * H, table + rows[r] * H, H * sizeof(floating))
-        multiply(False, m, H, H, current, recurrent_kernel, following)
+        multiply(False, m, H, H, current, recurrent_kernel, table, rows, H, following)
         activate(activation, m * H, following)
         rows += m
         current = following
     memcpy(last, current, S * H * sizeof(floating))
 
 
+def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
+    """Shape of the work space that ``backward`` needs for B sequences and a table of D rows."""
+    return count_groups(count_chunks(B, tile)), NEAR + tile + H + D, H
+
+
+cdef inline Py_ssize_t count_groups(Py_ssize_t n_tiles) noexcept nogil:
+    """Groups that share the tiles out; each has to clear and to hand over a table of its own."""
+    return min(count_chunks(n_tiles, 3), MOST_GROUPS)
+
+
 def backward(
     const floating[:, ::1] states,            # IN  (N + B, H)  as kept by forward
     const int64_t[::1] offsets,               # IN  (B + 1,)
-    const floating[:, ::1] recurrent_kernel,  # IN  (H, H)
+    const floating[:, ::1] transposed,        # IN  (H, H)  U'
     const floating[:, ::1] grad_last,         # IN  (B, H)  gradient of the last states
     const floating[:, ::1] grad_states,       # IN  (N + B, H) of every state, or (0, H) for none
+    const int32_t[::1] rows,                  # IN  (N,) of the table as in forward, or (0,): each
+                                              #     transition has a row of its own, so D = N
     int activation,
     Py_ssize_t tile,
     int n_threads,
-    floating[:, :, ::1] partial_sums,         # WORK (workspace_rows(B, tile), H, H)
-    floating[:, ::1] grad_steps,              # OUT (N, H)  gradient of each table row in its place
+    floating[:, :, ::1] work,                 # WORK backward_work(B, tile, H, D), or D = 0 if rows
+                                              #      are (0,)
+    floating[:, ::1] grad_table,              # OUT (D, H)
     floating[:, ::1] grad_initial,            # OUT (B, H)
     floating[:, ::1] grad_recurrent_kernel,   # OUT (H, H)
 ):
     """Back-propagation through time.
 
     With a_t = x_t W + b + h_{t-1} U and the gradient dh_t of the loss by h_t:
-    da_t = dh_t f'(a_t),  dh_{t-1} = da_t U' (+ what comes in at t - 1),  dU = sum_t h_{t-1}' da_t.
+    da_t = dh_t f'(a_t),  dh_{t-1} = da_t U' (+ what comes in at t - 1),  dU = sum_t h_{t-1}' da_t,
+    and the gradient of a row of the table is the sum of da_t over the transitions that read it.
+
+    Tiles are shared out to a fixed number of groups, of which each sums up on its own.
     """
-    cdef Py_ssize_t B = grad_last.shape[0], H = recurrent_kernel.shape[0], N, k, r
-    cdef Py_ssize_t n_tiles = count_chunks(B, tile)
-    cdef bint every_step = grad_states.shape[0] > 0
+    cdef Py_ssize_t B = grad_last.shape[0], H = transposed.shape[0], D = grad_table.shape[0], N
+    cdef Py_ssize_t n_groups = count_groups(count_chunks(B, tile)), g, c
+    cdef bint every_step = grad_states.shape[0] > 0, scattered = rows.shape[0] > 0
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
     N = offsets[B]
-    require(recurrent_kernel.shape[1] == H and states.shape[1] == H and grad_last.shape[1] == H
-            and grad_states.shape[1] == H and grad_steps.shape[1] == H
+    require(transposed.shape[1] == H and states.shape[1] == H and grad_last.shape[1] == H
+            and grad_states.shape[1] == H and grad_table.shape[1] == H
             and grad_initial.shape[1] == H and grad_recurrent_kernel.shape[0] == H
             and grad_recurrent_kernel.shape[1] == H, "all arrays must have H columns")
     require(states.shape[0] >= N + B and (not every_step or grad_states.shape[0] == N + B)
-            and grad_steps.shape[0] >= N and grad_initial.shape[0] == B,
+            and rows.shape[0] >= (N if scattered else 0) and grad_table.shape[0] >= (
+                0 if scattered else N) and grad_initial.shape[0] == B,
             "states and gradients must have the rows of the batch")
-    require(partial_sums.shape[0] >= n_tiles and partial_sums.shape[1] == H
-            and partial_sums.shape[2] == H, "partial_sums must be (workspace_rows(B, tile), H, H)")
+    require(work.shape[0] >= n_groups and work.shape[2] == H
+            and work.shape[1] == NEAR + tile + H + (D if scattered else 0),
+            "work must have the shape that backward_work gives")
     grad_recurrent_kernel[:, :] = 0
     if B == 0 or H == 0:
+        grad_table[:, :] = 0
         return
-    for k in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic"):
+    for g in prange(n_groups, nogil=True, num_threads=n_threads, schedule="static"):
+        backward_group(
+            g, n_groups, &states[0, 0], &offsets[0], B, H, &transposed[0, 0], &grad_last[0, 0],
+            &grad_states[0, 0] if every_step else NULL, &rows[0] if scattered else NULL,
+            activation, tile, D, &work[g, 0, 0], &grad_table[0, 0] if D > 0 else NULL,
+            &grad_initial[0, 0])
+    for g in range(n_groups):
+        add(H * H, &work[g, NEAR + tile, 0], &grad_recurrent_kernel[0, 0])
+    if not scattered:
+        return
+    for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
+        sum_tables(n_groups, &work[0, NEAR + tile + H + c * CHUNK, 0],
+                   work.shape[1] * H, min(CHUNK, D - c * CHUNK) * H, &grad_table[c * CHUNK, 0])
+
+
+cdef void sum_tables(
+    Py_ssize_t n_groups, const floating *tables, Py_ssize_t stride, Py_ssize_t n, floating *out
+) noexcept nogil:
+    cdef Py_ssize_t g
+    memcpy(out, tables, n * sizeof(floating))
+    for g in range(1, n_groups):
+        add(n, tables + g * stride, out)
+
+
+cdef void backward_group(
+    Py_ssize_t group, Py_ssize_t n_groups, const floating *states, const int64_t *offsets,
+    Py_ssize_t B, Py_ssize_t H, const floating *transposed, const floating *grad_last,
+    const floating *grad_states, const int32_t *rows, int activation, Py_ssize_t tile,
+    Py_ssize_t D, floating *work, floating *grad_table, floating *grad_initial
+) noexcept nogil:
+    cdef floating *sums = work + (NEAR + tile) * H  # dU, and the table if gradients are scattered
+    cdef Py_ssize_t[MOST_GROUPS] loads
+    cdef const floating *incoming = NULL
+    cdef const int32_t *tile_rows = NULL
+    cdef Py_ssize_t k, r, S, g, lightest, i
+    memset(&loads[0], 0, sizeof(loads))
+    memset(sums, 0, (H + (0 if rows == NULL else D)) * H * sizeof(floating))
+    for k in range(count_chunks(B, tile)):
         r = k * tile
-        backward_tile(
-            &states[offsets[r] + r, 0], &offsets[r], min(tile, B - r), H, &recurrent_kernel[0, 0],
-            &grad_last[r, 0], &grad_states[offsets[r] + r, 0] if every_step else NULL, activation,
-            &grad_steps[0, 0] + offsets[r] * H if N > 0 else NULL, &grad_initial[r, 0],
-            &partial_sums[k, 0, 0])
-    for k in range(n_tiles):
-        add(H * H, &partial_sums[k, 0, 0], &grad_recurrent_kernel[0, 0])
+        S = min(tile, B - r)
+        # Tiles get shorter and shorter; each goes to the group that has the fewest steps so far.
+        lightest = 0
+        for g in range(1, n_groups):
+            if loads[g] < loads[lightest]:
+                lightest = g
+        loads[lightest] += offsets[r + S] - offsets[r]
+        if lightest == group:
+            i = offsets[r]
+            if grad_states != NULL:
+                incoming = grad_states + (i + r) * H
+            if rows != NULL:
+                tile_rows = rows + i
+            backward_tile(
+                states + (i + r) * H, offsets + r, S, H, transposed, grad_last + r * H, incoming,
+                tile_rows, activation, grad_table + i * H if rows == NULL else work, sums,
+                sums + H * H, grad_initial + r * H)
 
 
 cdef void backward_tile(
     const floating *states, const int64_t *offsets, Py_ssize_t S, Py_ssize_t H,
-    const floating *recurrent_kernel, const floating *grad_last, const floating *grad_states,
-    int activation, floating *grad_steps, floating *grad_initial, floating *grad_recurrent_kernel
+    const floating *transposed, const floating *grad_last, const floating *grad_states,
+    const int32_t *rows, int activation, floating *grad_steps, floating *grad_recurrent_kernel,
+    floating *table, floating *grad_initial
 ) noexcept nogil:
     cdef Py_ssize_t steps = offsets[1] - offsets[0], N = offsets[S] - offsets[0], m = S, s
     cdef Py_ssize_t state = N, transition = N  # first rows of the block at hand
+    cdef Py_ssize_t done = N  # transitions from here on have their part in all sums
+    cdef floating *da
     # grad_initial holds dh_s for the rows that run at time s. A row that starts at s is not
     # touched by earlier steps, so what stands there in the end is the gradient of h_0.
     memcpy(grad_initial, grad_last, S * H * sizeof(floating))
-    # U' is wanted row by row; it stands where dU comes in the end.
-    transpose(H, recurrent_kernel, grad_recurrent_kernel)
     for s in range(steps, -1, -1):
         if grad_states != NULL:
             add(m * H, grad_states + state * H, grad_initial)
@@ -424,20 +505,17 @@ cdef void backward_tile(
             break
         m = earlier(offsets, m, steps - s + 1)
         transition -= m
-        activate_backward(activation, m * H, states + state * H, grad_initial,
-                          grad_steps + transition * H)
-        memset(grad_initial, 0, m * H * sizeof(floating))
-        multiply(False, m, H, H, grad_steps + transition * H, grad_recurrent_kernel, grad_initial)
+        # Scattered gradients only stand in grad_steps, NEAR + S rows, until they are summed up.
+        da = grad_steps + (transition if rows == NULL else NEAR + S - (done - transition)) * H
+        activate_backward(activation, m * H, states + state * H, grad_initial, da)
+        multiply[floating](False, m, H, H, da, transposed, NULL, NULL, 0, grad_initial)
         state -= m
-    memset(grad_recurrent_kernel, 0, H * H * sizeof(floating))
-    multiply(True, H, H, N, states, grad_steps, grad_recurrent_kernel)
-
-
-cdef void transpose(Py_ssize_t n, const floating *a, floating *b) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        for j in range(n):
-            b[j * n + i] = a[i * n + j]
+        if done - transition >= NEAR or s == 1:
+            multiply(True, H, H, done - transition, states + transition * H, da,
+                     grad_recurrent_kernel, NULL, H, grad_recurrent_kernel)
+            if rows != NULL:
+                scatter_add_loop(done - transition, rows + transition, H, da, table)
+            done = transition
 
 
 cdef inline Py_ssize_t earlier(

@@ -290,7 +290,7 @@ class _Call:
         if self.layer.return_sequences:
             grad_states = np.empty_like(self.states)
             steps = np.ascontiguousarray(grad_output).reshape(-1, H)
-            scatter_add(steps, self._rows().ravel(), self.recurrence.n_threads, grad_states)
+            scatter_add(steps, self._rows().ravel(), grad_states)
             grad_last = np.zeros((B, H), self.layer.dtype)
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]

@@ -50,12 +50,10 @@ TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
     for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-/* y[rows[j]] := y[rows[j]] + x[j] for all j in turn, where the row of y is in the given part. */
+/* y[rows[j]] := y[rows[j]] + x[j] for all j in turn. */
 TARGET static void NAME(scatter_add)(ptrdiff_t n_rows, const int32_t *rows, ptrdiff_t n,
-                                     const REAL *restrict x, REAL *restrict y, int part,
-                                     int n_parts) {
+                                     const REAL *restrict x, REAL *restrict y) {
     for (ptrdiff_t j = 0; j < n_rows; j++) {
-        if (crnn_part(rows[j], n_parts) != part) continue;
         REAL *sum = y + rows[j] * n;
         const REAL *row = x + j * n;
         for (ptrdiff_t i = 0; i < n; i++) sum[i] += row[i];

@@ -2,6 +2,7 @@
 
 from cython cimport floating
 from libc.stdint cimport int32_t
+from libc.string cimport memcpy
 
 from crnn._blas cimport gemm
 
@@ -19,8 +20,8 @@ cdef extern from "_variants.h" nogil:
     void activate_backward_f64(int, ptrdiff_t, const double *, const double *, double *)
     void add_f32(ptrdiff_t, const float *, float *)
     void add_f64(ptrdiff_t, const double *, double *)
-    void scatter_add_f32(ptrdiff_t, const int32_t *, ptrdiff_t, const float *, float *, int, int)
-    void scatter_add_f64(ptrdiff_t, const int32_t *, ptrdiff_t, const double *, double *, int, int)
+    void scatter_add_f32(ptrdiff_t, const int32_t *, ptrdiff_t, const float *, float *)
+    void scatter_add_f64(ptrdiff_t, const int32_t *, ptrdiff_t, const double *, double *)
     void rmsprop_f32(ptrdiff_t, float, float, float, float, const float *, float *, float *)
     void rmsprop_f64(ptrdiff_t, double, double, double, double, const double *, double *, double *)
     void adam_f32(
@@ -32,9 +33,9 @@ cdef extern from "_variants.h" nogil:
 
     bint crnn_multiplies(ptrdiff_t)
     void multiply_f32(ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t,
-                      const float *, float *)
+                      const float *, const float *, const int32_t *, ptrdiff_t, float *)
     void multiply_f64(ptrdiff_t, ptrdiff_t, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t,
-                      const double *, double *)
+                      const double *, const double *, const int32_t *, ptrdiff_t, double *)
 
     bint crnn_choose_variant(const char *)
     const char *crnn_variant_name()
@@ -67,14 +68,13 @@ cdef inline void add(Py_ssize_t n, const floating *x, floating *y) noexcept nogi
 
 
 cdef inline void scatter_add_loop(
-    Py_ssize_t n_rows, const int32_t *rows, Py_ssize_t n, const floating *x, floating *y,
-    int part, int n_parts
+    Py_ssize_t n_rows, const int32_t *rows, Py_ssize_t n, const floating *x, floating *y
 ) noexcept nogil:
-    """y[rows[j]] := y[rows[j]] + x[j] for the rows of y in the given part"""
+    """y[rows[j]] := y[rows[j]] + x[j]"""
     if floating is float:
-        scatter_add_f32(n_rows, rows, n, x, y, part, n_parts)
+        scatter_add_f32(n_rows, rows, n, x, y)
     else:
-        scatter_add_f64(n_rows, rows, n, x, y, part, n_parts)
+        scatter_add_f64(n_rows, rows, n, x, y)
 
 
 cdef inline void rmsprop_loop(
@@ -99,14 +99,22 @@ cdef inline void adam_loop(
 
 
 cdef inline void multiply(
-    bint transpose_a, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-    const floating *a, const floating *b, floating *c
+    bint transpose_a, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const floating *a,
+    const floating *b, const floating *start, const int32_t *rows, Py_ssize_t stride, floating *c
 ) noexcept nogil:
-    """C := C + op(A) B for row-major matrices, C (m, n), op(A) (m, k), B (k, n)."""
-    cdef Py_ssize_t row = 1 if transpose_a else k, column = m if transpose_a else 1
+    """C := START + op(A) B for row-major matrices, C (m, n), op(A) (m, k), B (k, n).
+
+    Row i of START is start[rows[i]] or, if rows is NULL, start[i], where the rows of start are
+    stride apart (0: all of them are the same one). START is zero if start is NULL.
+    """
+    cdef Py_ssize_t a_row = 1 if transpose_a else k, a_column = m if transpose_a else 1, i
     if not crnn_multiplies(n * sizeof(floating)):
-        gemm(transpose_a, False, m, n, k, a, b, <floating> 1, c)
+        if start != NULL and start != c:
+            for i in range(m):
+                memcpy(c + i * n, start + (i if rows == NULL else rows[i]) * stride,
+                       n * sizeof(floating))
+        gemm(transpose_a, False, m, n, k, a, b, <floating> (start != NULL), c)
     elif floating is float:
-        multiply_f32(m, n, k, a, row, column, b, c)
+        multiply_f32(m, n, k, a, a_row, a_column, b, start, rows, stride, c)
     else:
-        multiply_f64(m, n, k, a, row, column, b, c)
+        multiply_f64(m, n, k, a, a_row, a_column, b, start, rows, stride, c)

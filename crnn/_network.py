@@ -44,7 +44,7 @@ class Network:
         if batch.ids is not None:
             embedding = self.parameters["embedding"]
             self.inputs = self.array("inputs", len(batch.ids), embedding.shape[1])
-            np.take(embedding, batch.ids, axis=0, out=self.inputs, mode="clip")
+            _core.gather(embedding, batch.ids, self.recurrence.n_threads, self.inputs)
         table = self.recurrence.project(self.inputs)
         self.prefix = self._walk_paddings(batch, table)
         self.states, self.last = self.recurrence.run(
@@ -63,7 +63,7 @@ class Network:
         work = self.array("head_sums", _core.workspace_rows(len(batch)), H + 1, K)
         _core.dense_backward(
             self.last,
-            head_kernel,
+            np.ascontiguousarray(head_kernel.T),
             grad_logits,
             1,
             work,
@@ -71,27 +71,21 @@ class Network:
             grads["head_kernel"],
             grads["head_bias"],
         )
-        N = batch.n_transitions
-        grad_steps, grad_initial, grads["recurrent_kernel"] = self.recurrence.run_back(
-            self.states, batch.offsets, grad_last, extra_rows=len(batch.rows) - N
-        )
-        if len(batch.rows) > N:
-            grad_steps[N], grad_kernel = self._walk_paddings_back(batch, grad_initial)
-            grads["recurrent_kernel"] += grad_kernel
-        self._input_gradients(batch, grad_steps, grads)
-        return grads
-
-    def _input_gradients(self, batch, grad_steps, grads):
         tokens = batch.ids is not None
-        grad_table = grad_steps
-        if tokens:
-            grad_table = self.array("grad_table", len(batch.ids), grad_steps.shape[1])
-            _core.scatter_add(grad_steps, batch.rows, self.recurrence.n_threads, grad_table)
+        scattered = {"rows": batch.rows, "n_rows": len(batch.ids)} if tokens else {}
+        grad_table, grad_initial, grads["recurrent_kernel"] = self.recurrence.run_back(
+            self.states, batch.offsets, grad_last, **scattered
+        )
+        if len(batch.rows) > batch.n_transitions:
+            grad_row, grad_kernel = self._walk_paddings_back(batch, grad_initial)
+            grad_table[batch.rows[-1]] += grad_row[0]
+            grads["recurrent_kernel"] += grad_kernel
         grad_inputs, grads["kernel"], grads["bias"] = self.recurrence.project_back(
             self.inputs, grad_table, want_inputs=tokens
         )
         if tokens:
             grads["embedding"] = RowGradient(batch.ids, grad_inputs)
+        return grads
 
     # All sequences walk the same states h_0, h_1, ... through their leading paddings. So the walk
     # is made once for the batch, as a sequence of its own, and a sequence with p paddings starts
@@ -108,9 +102,15 @@ class Network:
 
     def _walk_paddings_back(self, batch, grad_initial):
         P = len(self.prefix) - 1
-        grad_states = self.array("grad_prefix", *self.prefix.shape)
-        _core.scatter_add(grad_initial, batch.pads, 1, grad_states)
-        grad_steps, _, grad_kernel = self.recurrence.run_back(
-            self.prefix, np.array([0, P]), np.zeros_like(self.prefix[:1]), grad_states, "prefix"
+        grad_states = self.array("grad_prefix_states", *self.prefix.shape)
+        _core.scatter_add(grad_initial, batch.pads, grad_states)
+        grad_row, _, grad_kernel = self.recurrence.run_back(
+            self.prefix,
+            np.array([0, P]),
+            np.zeros_like(self.prefix[:1]),
+            grad_states,
+            rows=np.zeros(P, np.int32),
+            n_rows=1,
+            name="grad_prefix",
         )
-        return grad_steps.sum(axis=0), grad_kernel
+        return grad_row, grad_kernel

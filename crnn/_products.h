@@ -15,17 +15,32 @@
 
 typedef REAL NAME(vector) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 
-/* C := C + A B for n_rows rows and n_vectors vectors of columns, both known when compiled.
+/* What the sums of a product begin with: row i is values[rows[i]] or, if rows is NULL, values[i],
+ * stride numbers from one row of values to the next; zero if values is NULL. */
+typedef struct {
+    const REAL *values;
+    const int32_t *rows;
+    ptrdiff_t stride;
+} NAME(start);
+
+TARGET static inline __attribute__((always_inline)) const REAL *NAME(start_row)(NAME(start) start,
+                                                                             ptrdiff_t i) {
+    return start.values + (start.rows ? start.rows[i] : i) * start.stride;
+}
+
+/* C := START + A B for n_rows rows and n_vectors vectors of columns, both known when compiled.
  * A is (n_rows, depth) with any strides, so it may be the transpose of a stored matrix. */
 TARGET static inline __attribute__((always_inline)) void NAME(block)(
     const int n_rows, const int n_vectors, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const REAL *b, REAL *c, ptrdiff_t n) {
+    ptrdiff_t a_column, const REAL *b, NAME(start) start, ptrdiff_t i0, REAL *c, ptrdiff_t n) {
     NAME(vector) sum[BLOCK_ROWS][2];
 #pragma GCC unroll 16
     for (int i = 0; i < n_rows; i++)
 #pragma GCC unroll 2
         for (int j = 0; j < n_vectors; j++)
-            sum[i][j] = *(const NAME(vector) *)(c + i * n + j * LANES);
+            sum[i][j] = start.values == NULL ? (NAME(vector)){0}
+                                             : *(const NAME(vector) *)(NAME(start_row)(start, i0 + i) +
+                                                                       j * LANES);
     for (ptrdiff_t p = 0; p < depth; p++) {
         NAME(vector) row[2];
 #pragma GCC unroll 2
@@ -46,16 +61,17 @@ TARGET static inline __attribute__((always_inline)) void NAME(block)(
 
 #define CASE(rows)                                                                               \
     case rows:                                                                                   \
-        NAME(block)(rows, n_vectors, depth, a, a_row, a_column, b, c, n);                        \
+        NAME(block)(rows, n_vectors, depth, a, a_row, a_column, b, start, i, c, n);              \
         break;
 
 /* One panel of columns: all m rows, block by block. */
 TARGET static inline __attribute__((always_inline)) void NAME(panel)(
     const int n_vectors, ptrdiff_t m, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const REAL *b, REAL *c, ptrdiff_t n) {
-    for (; m >= BLOCK_ROWS; m -= BLOCK_ROWS, a += BLOCK_ROWS * a_row, c += BLOCK_ROWS * n)
-        NAME(block)(BLOCK_ROWS, n_vectors, depth, a, a_row, a_column, b, c, n);
-    switch (m) {
+    ptrdiff_t a_column, const REAL *b, NAME(start) start, REAL *c, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + BLOCK_ROWS <= m; i += BLOCK_ROWS, a += BLOCK_ROWS * a_row, c += BLOCK_ROWS * n)
+        NAME(block)(BLOCK_ROWS, n_vectors, depth, a, a_row, a_column, b, start, i, c, n);
+    switch (m - i) {
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5)
 #if BLOCK_ROWS > 6
         CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11)
@@ -63,13 +79,18 @@ TARGET static inline __attribute__((always_inline)) void NAME(panel)(
     }
 }
 
-/* C := C + A B with C (m, n) and B (depth, n) row-major, and A[i, p] = a[i a_row + p a_column]. */
+/* C := START + A B, C (m, n) and B (depth, n) row-major, and A[i, p] = a[i a_row + p a_column]. */
 TARGET static void NAME(multiply)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a,
-                                  ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b, REAL *c) {
+                                  ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b,
+                                  const REAL *values, const int32_t *rows, ptrdiff_t stride,
+                                  REAL *c) {
+    NAME(start) start = {values, rows, stride};
     ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= n; j += 2 * LANES)
-        NAME(panel)(2, m, depth, a, a_row, a_column, b + j, c + j, n);
-    if (j < n) NAME(panel)(1, m, depth, a, a_row, a_column, b + j, c + j, n);
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        NAME(panel)(2, m, depth, a, a_row, a_column, b + j, start, c + j, n);
+        if (values != NULL) start.values += 2 * LANES;
+    }
+    if (j < n) NAME(panel)(1, m, depth, a, a_row, a_column, b + j, start, c + j, n);
 }
 
 #undef CASE

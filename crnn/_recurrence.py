@@ -9,6 +9,8 @@ from crnn import _core
 # at every step, few enough that a batch of 128 makes work for several threads.
 TILE = 24
 
+NO_ROWS = np.empty(0, np.int32)
+
 
 class Recurrence:
     """h_t = f(x_t W + b + h_{t-1} U) with the weights (W, U, b) over a batch in kernel order."""
@@ -49,30 +51,37 @@ class Recurrence:
         )
         return states, last
 
-    def run_back(self, states, offsets, grad_last, grad_states=None, name="grad", extra_rows=0):
-        """Gradients of the steps (with room for ``extra_rows`` more), initial states and U."""
+    def run_back(
+        self, states, offsets, grad_last, grad_states=None, rows=None, n_rows=0, name="grad"
+    ):
+        """Gradients of the table, of the initial states and of U.
+
+        ``rows`` are those of the ``n_rows`` of the table that the transitions read; None means that
+        each has a row of its own.
+        """
         B, H = grad_last.shape
         if grad_states is None:
             grad_states = states[:0]
-        partial_sums = self.array("partial_sums", _core.workspace_rows(B, TILE), H, H)
-        grad_steps = self.array(name + "_steps", offsets[-1] + extra_rows, H)
+        work = self.array("work", *_core.backward_work(B, TILE, H, n_rows))
+        grad_table = self.array(name + "_table", offsets[-1] if rows is None else n_rows, H)
         grad_initial = self.array(name + "_initial", B, H)
         grad_recurrent_kernel = np.empty_like(self.recurrent_kernel)
         _core.backward(
             states,
             offsets,
-            self.recurrent_kernel,
+            np.ascontiguousarray(self.recurrent_kernel.T),
             grad_last,
             grad_states,
+            NO_ROWS if rows is None else rows,
             self.activation,
             TILE,
             self.n_threads,
-            partial_sums,
-            grad_steps,
+            work,
+            grad_table,
             grad_initial,
             grad_recurrent_kernel,
         )
-        return grad_steps, grad_initial, grad_recurrent_kernel
+        return grad_table, grad_initial, grad_recurrent_kernel
 
     def project_back(self, inputs, grad_table, want_inputs=True):
         """Gradients of the distinct inputs, of W and of b."""
@@ -83,7 +92,7 @@ class Recurrence:
         grad_kernel, grad_bias = np.empty_like(self.kernel), np.empty_like(self.bias)
         _core.dense_backward(
             inputs,
-            self.kernel,
+            np.ascontiguousarray(self.kernel.T),
             grad_table,
             self.n_threads,
             work,

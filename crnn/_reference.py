@@ -44,7 +44,8 @@ def schedule(starts, offsets, tile, n_threads, positions):
         positions[transitions] = start + np.arange(len(transitions))
 
 
-def distinct(tokens, slots, ids, rows):
+def distinct(values, positions, slots, ids, rows):
+    tokens = values[positions]
     unique, appearance, inverse = np.unique(tokens, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(appearance))
     rows[:] = rank[inverse]
@@ -52,7 +53,11 @@ def distinct(tokens, slots, ids, rows):
     return len(unique)
 
 
-def scatter_add(values, rows, n_threads, out):
+def gather(values, rows, n_threads, out):
+    out[:] = values[rows]
+
+
+def scatter_add(values, rows, out):
     out[:] = 0
     np.add.at(out, rows, values)
 
@@ -62,10 +67,10 @@ def dense(inputs, kernel, bias, n_threads, out):
 
 
 def dense_backward(
-    inputs, kernel, grad_out, n_threads, partial_sums, grad_inputs, grad_kernel, grad_bias
+    inputs, transposed, grad_out, n_threads, partial_sums, grad_inputs, grad_kernel, grad_bias
 ):
     if len(grad_inputs):
-        grad_inputs[:] = grad_out @ kernel.T
+        grad_inputs[:] = grad_out @ transposed
     grad_kernel[:] = inputs.T @ grad_out
     grad_bias[:] = grad_out.sum(axis=0)
 
@@ -99,28 +104,32 @@ def forward(
 def backward(
     states,
     offsets,
-    recurrent_kernel,
+    transposed,
     grad_last,
     grad_states,
+    rows,
     activation,
     tile,
     n_threads,
-    partial_sums,
-    grad_steps,
+    work,
+    grad_table,
     grad_initial,
     grad_recurrent_kernel,
 ):
     _, derivative = ACTIVATIONS[activation]
+    grad_table[:] = 0
     grad_recurrent_kernel[:] = 0
+    if len(rows) == 0:
+        rows = np.arange(len(grad_table))
     incoming = grad_states if len(grad_states) else np.zeros_like(states)
     for i, (places, transitions) in enumerate(walks(offsets, tile)):
         dh = grad_last[i] + incoming[places[-1]]
         for t in reversed(range(len(transitions))):
             before, after = places[t], places[t + 1]
             da = dh * derivative(states[after])
-            grad_steps[transitions[t]] = da
+            grad_table[rows[transitions[t]]] += da
             grad_recurrent_kernel += np.outer(states[before], da)
-            dh = da @ recurrent_kernel.T + incoming[before]
+            dh = da @ transposed + incoming[before]
         grad_initial[i] = dh
 
 

@@ -108,7 +108,8 @@ class Trainer:
         out = np.empty((len(sequences.values), len(bias)), bias.dtype)
         for batch, _ in self.chunks(sequences):
             states, _ = self.network.run(batch)
-            out[batch.positions] = states[states_after(batch.offsets, TILE)]
+            positions = batch.positions[: batch.n_transitions]
+            out[positions] = states[states_after(batch.offsets, TILE)]
         return out
 
     def chunks(self, sequences):

@@ -20,25 +20,17 @@
 
 enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
 
-/* Which of n_parts a row belongs to: multiplicative hashing, since low rows, those of the first
- * tokens of a batch, are by far the busiest. */
-static inline int crnn_part(int32_t row, int n_parts) {
-    const uint32_t hash = (uint32_t)row * UINT32_C(2654435769);
-    return (int)(((uint64_t)hash * (uint64_t)n_parts) >> 32);
-}
-
 #define DECLARE_LOOPS(REAL, SUFFIX)                                                              \
     typedef struct {                                                                             \
         void (*activate)(int, ptrdiff_t, REAL *);                                                \
         void (*activate_backward)(int, ptrdiff_t, const REAL *, const REAL *, REAL *);           \
         void (*add)(ptrdiff_t, const REAL *, REAL *);                                            \
-        void (*scatter_add)(ptrdiff_t, const int32_t *, ptrdiff_t, const REAL *, REAL *, int,    \
-                            int);                                                                \
+        void (*scatter_add)(ptrdiff_t, const int32_t *, ptrdiff_t, const REAL *, REAL *);        \
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
         void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
                      REAL *, REAL *);                                                            \
         void (*multiply)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const REAL *, ptrdiff_t, ptrdiff_t,    \
-                         const REAL *, REAL *);                                                  \
+                         const REAL *, const REAL *, const int32_t *, ptrdiff_t, REAL *);        \
     } loops_##SUFFIX;
 
 DECLARE_LOOPS(float, f32)

@@ -15,7 +15,7 @@ KERNELS = [
     for name, value in vars(_core).items()
     if callable(value)
     and getattr(value, "__module__", None) == "crnn._core"
-    and name != "workspace_rows"
+    and name not in ("workspace_rows", "backward_work")
 ]
 
 
@@ -72,21 +72,25 @@ class Batch:
         )
         return states, last
 
-    def backward(self, module, dtype, states, activation=0, every_step=False, n_threads=1):
+    def backward(
+        self, module, dtype, states, activation=0, every_step=False, scattered=False, n_threads=1
+    ):
         H = self.H
         grad_states = self.grad_states if every_step else self.grad_states[:0]
-        partial_sums = np.empty((_core.workspace_rows(self.B, self.tile), H, H), dtype)
-        out = [np.zeros(shape, dtype) for shape in [(self.N, H), (self.B, H), (H, H)]]
+        D = len(self.table) if scattered else self.N
+        work = np.empty(_core.backward_work(self.B, self.tile, H, D if scattered else 0), dtype)
+        out = [np.zeros(shape, dtype) for shape in [(D, H), (self.B, H), (H, H)]]
         module.backward(
             states.astype(dtype),
             self.offsets,
-            self.kernel.astype(dtype),
+            self.kernel.T.astype(dtype, order="C"),
             self.grad_last.astype(dtype),
             grad_states.astype(dtype),
+            self.rows if scattered else self.rows[:0],
             activation,
             self.tile,
             n_threads,
-            partial_sums,
+            work,
             *out,
         )
         return out
@@ -126,19 +130,33 @@ def test_schedule(B, T, kind):
 
 @pytest.mark.parametrize("N", [0, 1, 7, 1000])
 def test_distinct(N):
-    tokens = np.random.default_rng(0).integers(0, 50, N).astype(np.int32)
+    rng = np.random.default_rng(0)
+    values, positions = rng.integers(0, 50, 2 * N).astype(np.int32), rng.permutation(2 * N)[:N]
     results = []
     for module in [_core, _reference]:
         slots = np.full(50, -1, np.int32)
         ids, rows = np.zeros(N, np.int32), np.zeros(N, np.int32)
-        D = module.distinct(tokens, slots, ids, rows)
+        D = module.distinct(values, positions, slots, ids, rows)
         assert (slots == -1).all()
         results.append([ids[:D], rows])
     for got, wanted in zip(*results, strict=True):
         np.testing.assert_array_equal(got, wanted)
     ids, rows = results[0]
-    np.testing.assert_array_equal(ids[rows], tokens)
+    np.testing.assert_array_equal(ids[rows], values[positions])
     assert len(np.unique(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("N", "F"), [(0, 7), (7, 0), (1, 1), (1500, 65)])
+def test_gather(N, F, dtype, kind):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 200, N).astype(kind)
+    values = rng.normal(size=(200, F)).astype(dtype)
+    got, wanted = np.empty((N, F), dtype), np.ones((N, F), dtype)
+    _core.gather(values, rows, 2, got)
+    _reference.gather(values, rows, 1, wanted)
+    np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -148,12 +166,10 @@ def test_scatter_add(H, N, dtype):
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 200, N).astype(np.int32)
     values = rng.normal(size=(N, H)).astype(dtype)
-    got, wanted, one = np.ones((200, H), dtype), np.ones((200, H)), np.empty((200, H), dtype)
-    _core.scatter_add(values, rows, 3, got)
-    _core.scatter_add(values, rows, 1, one)
-    _reference.scatter_add(values.astype(np.float64), rows, 1, wanted)
+    got, wanted = np.ones((200, H), dtype), np.ones((200, H))
+    _core.scatter_add(values, rows, got)
+    _reference.scatter_add(values.astype(np.float64), rows, wanted)
     assert_close(got, wanted, dtype)
-    np.testing.assert_array_equal(got, one)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -171,7 +187,7 @@ def test_dense(D, F, H, dtype):
 @pytest.mark.parametrize(("D", "F", "H"), [(0, 7, 7), (1, 1, 1), (7, 65, 32), (600, 32, 65)])
 def test_dense_backward(D, F, H, dtype):
     rng = np.random.default_rng(0)
-    arrays = [rng.normal(size=shape).astype(dtype) for shape in [(D, F), (F, H), (D, H)]]
+    arrays = [rng.normal(size=shape).astype(dtype) for shape in [(D, F), (H, F), (D, H)]]
     results = []
     for module, kind in [(_core, dtype), (_reference, "float64")]:
         work = np.empty((_core.workspace_rows(D), F + 1, H), kind)
@@ -204,14 +220,27 @@ def test_forward(B, T, H, kind, dtype):
 def test_backward(B, T, H, kind, dtype):
     batch = Batch(kind, B, T, H, dtype)
     states, _ = batch.forward(_reference, dtype)
+    # Gradients die out on their way back; what comes in is what errors are measured by.
+    incoming = np.abs(batch.grad_last).max()
     for every_step in [False, True]:
         wanted = batch.backward(_reference, "float64", states, every_step=every_step)
         got = batch.backward(_core, dtype, states, every_step=every_step, n_threads=2)
-        # Gradients die out on their way back; what comes in is what errors are measured by.
         for a, b in zip(got[:2], wanted[:2], strict=True):
-            assert_close(a, b, dtype, size=np.abs(batch.grad_last).max())
-        # The terms of the sum over all steps cancel, their rounding errors do not.
-        assert_close(got[2], wanted[2], dtype, size=np.abs(wanted[0]).sum(axis=0).max())
+            assert_close(a, b, dtype, size=incoming)
+        # The terms of a sum over steps cancel, their rounding errors do not.
+        terms = np.abs(wanted[0])
+        assert_close(got[2], wanted[2], dtype, size=terms.sum(axis=0).max())
+        sizes = np.zeros_like(batch.table, np.float64)
+        np.add.at(sizes, batch.rows, terms)
+        wanted = batch.backward(
+            _reference, "float64", states, every_step=every_step, scattered=True
+        )
+        got = batch.backward(
+            _core, dtype, states, every_step=every_step, scattered=True, n_threads=2
+        )
+        assert_close(got[0], wanted[0], dtype, size=max(incoming, sizes.max()))
+        assert_close(got[1], wanted[1], dtype, size=incoming)
+        assert_close(got[2], wanted[2], dtype, size=terms.sum(axis=0).max())
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -232,13 +261,15 @@ def test_activations(activation, dtype):
 def test_threads_do_not_change_a_bit(dtype):
     batch = Batch("ragged", 100, 50, 32, dtype)
     states, last = batch.forward(_core, dtype)
-    gradients = batch.backward(_core, dtype, states)
+    gradients = batch.backward(_core, dtype, states, scattered=True)
     for n_threads in [2, 3, 4]:
         again = batch.forward(_core, dtype, n_threads=n_threads)
         np.testing.assert_array_equal(again[0], states)
         np.testing.assert_array_equal(again[1], last)
         for a, b in zip(
-            batch.backward(_core, dtype, states, n_threads=n_threads), gradients, strict=True
+            batch.backward(_core, dtype, states, scattered=True, n_threads=n_threads),
+            gradients,
+            strict=True,
         ):
             np.testing.assert_array_equal(a, b)
 
@@ -360,7 +391,7 @@ def test_adam(dtype):
     assert_close(got[0], wanted[0], dtype)
 
 
-@pytest.mark.parametrize("position", [0, 1, 2, 3, 4, 8, 9, 10, 11])
+@pytest.mark.parametrize("position", [0, 1, 2, 3, 4, 9, 10, 11, 12])
 def test_buffers_that_do_not_fit_are_refused(position):
     """Each array of backward, made one row short, is an error and not a write out of bounds."""
     batch = Batch("equal", 7, 7, 7, "float64")
@@ -371,10 +402,11 @@ def test_buffers_that_do_not_fit_are_refused(position):
         batch.kernel,
         batch.grad_last,
         batch.grad_states,
+        batch.rows[:0],
         0,
         batch.tile,
         1,
-        np.empty((1, 7, 7)),
+        np.empty(_core.backward_work(7, batch.tile, 7, 0)),
         np.empty((batch.N, 7)),
         np.empty((7, 7)),
         np.empty((7, 7)),
