@@ -79,18 +79,28 @@ TARGET static inline __attribute__((always_inline)) void NAME(panel)(
     }
 }
 
+/* All panels. */
+TARGET static inline __attribute__((always_inline)) void NAME(panels)(
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    const REAL *b, NAME(start) start, REAL *c) {
+    ptrdiff_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        NAME(panel)(2, m, depth, a, a_row, a_column, b + j, start, c + j, n);
+        if (start.values != NULL) start.values += 2 * LANES;
+    }
+    if (j < n) NAME(panel)(1, m, depth, a, a_row, a_column, b + j, start, c + j, n);
+}
+
 /* C := START + A B, C (m, n) and B (depth, n) row-major, and A[i, p] = a[i a_row + p a_column]. */
 TARGET static void NAME(multiply)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a,
                                   ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b,
                                   const REAL *values, const int32_t *rows, ptrdiff_t stride,
                                   REAL *c) {
     NAME(start) start = {values, rows, stride};
-    ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= n; j += 2 * LANES) {
-        NAME(panel)(2, m, depth, a, a_row, a_column, b + j, start, c + j, n);
-        if (values != NULL) start.values += 2 * LANES;
-    }
-    if (j < n) NAME(panel)(1, m, depth, a, a_row, a_column, b + j, start, c + j, n);
+    if (n == 32 && depth == 32 && a_row == 32 && a_column == 1)
+        NAME(panels)(m, 32, 32, a, 32, 1, b, start, c);
+    else
+        NAME(panels)(m, n, depth, a, a_row, a_column, b, start, c);
 }
 
 #undef CASE

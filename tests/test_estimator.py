@@ -330,12 +330,16 @@ def test_bad_continuations_change_nothing():
 
 
 def test_word_order_needs_a_recurrent_network():
-    texts, y = make_reviews(3000, random_state=0)
-    train, test = slice(2000), slice(2000, None)
+    """The median of five runs: one run in ten or so ends far below the others."""
+    texts, y = make_reviews(5000, random_state=0)
+    train, test = slice(4000), slice(4000, None)
     bag = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts[train], y[train])
     assert bag.score(texts[test], y[test]) < 0.75
-    rnn = make_pipeline(SequenceVectorizer(), SimpleRNNClassifier(random_state=0))
-    assert rnn.fit(texts[train], y[train]).score(texts[test], y[test]) > 0.93
+    scores = []
+    for seed in range(5):
+        rnn = make_pipeline(SequenceVectorizer(), SimpleRNNClassifier(random_state=seed))
+        scores.append(rnn.fit(texts[train], y[train]).score(texts[test], y[test]))
+    assert np.median(scores) > 0.93
 
 
 def test_searches_over_raw_text():
