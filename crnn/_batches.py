@@ -8,6 +8,11 @@ from crnn import _core
 from crnn._sequences import offsets_of
 
 
+# A batch that has this many steps for each word of the vocabulary takes all words as they are:
+# those that do not occur cost less than looking for them.
+MANY = 8
+
+
 @dataclass
 class Batch:
     """B sequences in the order of the kernels (see the Design note of ``_core``).
@@ -52,8 +57,12 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
         return Batch(order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
     if extra:
         positions[N] = starts[padded] - 1  # the padding before its first token
-    ids = workspace.array("ids", positions.shape, np.int32)
     rows = workspace.array("rows", positions.shape, np.int32)
+    if len(positions) > MANY * vocabulary_size:
+        np.take(sequences.values, positions, out=rows, mode="clip")
+        ids = np.arange(vocabulary_size, dtype=np.int32)
+        return Batch(order, offsets, pads, positions, rows, ids=ids)
+    ids = workspace.array("ids", positions.shape, np.int32)
     D = _core.distinct(sequences.values, positions, workspace.slots(vocabulary_size), ids, rows)
     return Batch(order, offsets, pads, positions, rows, ids=ids[:D])
 
