@@ -7,7 +7,6 @@ import numpy as np
 from crnn import _core
 from crnn._sequences import offsets_of
 
-
 # A batch that has this many steps for each word of the vocabulary takes all words as they are:
 # those that do not occur cost less than looking for them.
 MANY = 8

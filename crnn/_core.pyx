@@ -93,8 +93,9 @@ cdef enum:
     # Transitions whose states and gradients stay in the caches nearest to a core until dU takes
     # them in.
     NEAR = 128
-    # Each costs a table, so more of them would need larger batches to pay.
     MOST_GROUPS = 8
+    # Multiply-adds that take longer than to wake a thread and to wait for it, some microseconds.
+    WORTH_A_TEAM = 1 << 18
     # Most rows wait for fewer steps than this; pow for the others costs as much as the update.
     N_POWERS = 64
 
@@ -107,6 +108,11 @@ cdef int require(bint condition, str message) except -1:
 
 cdef inline Py_ssize_t count_chunks(Py_ssize_t n, Py_ssize_t size) noexcept nogil:
     return (n + size - 1) // size
+
+
+cdef inline int team(int n_threads, Py_ssize_t n_parts, Py_ssize_t work) noexcept nogil:
+    """Threads for parts that take so many multiply-adds in all, or what takes as long."""
+    return <int> min(n_threads, n_parts) if work >= WORTH_A_TEAM else 1
 
 
 def workspace_rows(Py_ssize_t n_rows, Py_ssize_t tile=CHUNK):
@@ -146,6 +152,7 @@ def schedule(
     cdef Py_ssize_t B = starts.shape[0], k
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than starts")
     require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
+    n_threads = team(n_threads, count_chunks(B, tile), 32 * offsets[B])
     for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
         schedule_tile(&starts[k * tile], &offsets[k * tile], min(tile, B - k * tile),
                       &positions[0] + offsets[k * tile] if offsets[B] > 0 else NULL)
@@ -206,6 +213,7 @@ def gather(
     """out[j] = values[rows[j]]"""
     cdef Py_ssize_t N = rows.shape[0], F = values.shape[1], j
     require(out.shape[0] == N and out.shape[1] == F, "out must fit values and rows")
+    n_threads = team(n_threads, N, 16 * N * F)
     for j in prange(N if F > 0 else 0, nogil=True, num_threads=n_threads, schedule="static"):
         memcpy(&out[j, 0], &values[rows[j], 0], F * sizeof(floating))
 
@@ -243,6 +251,7 @@ def dense(
             "bias and out must fit inputs and kernel")
     if D == 0:
         return
+    n_threads = team(n_threads, count_chunks(D, CHUNK), D * F * H)
     for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
         dense_chunk(&inputs[c * CHUNK, 0], &kernel[0, 0], &bias[0], min(CHUNK, D - c * CHUNK),
                     F, H, &out[c * CHUNK, 0])
@@ -280,6 +289,7 @@ def dense_backward(
     grad_bias[:] = 0
     if D == 0:
         return
+    n_threads = team(n_threads, n_chunks, 2 * D * F * H)
     for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
         dense_backward_chunk(
             &inputs[c * CHUNK, 0], &transposed[0, 0], &grad_out[c * CHUNK, 0],
@@ -336,6 +346,7 @@ def forward(
             "states and last must have room for the batch")
     if B == 0 or H == 0:
         return
+    n_threads = team(n_threads, count_chunks(B, tile), N * H * H)
     for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
         r = k * tile
         forward_tile(
@@ -378,8 +389,13 @@ def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
 
 
 cdef inline Py_ssize_t count_groups(Py_ssize_t n_tiles) noexcept nogil:
-    """Groups that share the tiles out; each has to clear and to hand over a table of its own."""
-    return min(count_chunks(n_tiles, 3), MOST_GROUPS)
+    """Groups that share the tiles out: 1, 2, 4 or 8, with three tiles or more each from 4 on.
+
+    A power of two suits most machines. Each group has to clear and to hand over a table.
+    """
+    if n_tiles < 12:
+        return min(n_tiles, 2)
+    return 4 if n_tiles < 24 else MOST_GROUPS
 
 
 def backward(
@@ -427,6 +443,7 @@ def backward(
     if B == 0 or H == 0:
         grad_table[:, :] = 0
         return
+    n_threads = team(n_threads, n_groups, 2 * N * H * H)
     for g in prange(n_groups, nogil=True, num_threads=n_threads, schedule="static"):
         backward_group(
             g, n_groups, &states[0, 0], &offsets[0], B, H, &transposed[0, 0], &grad_last[0, 0],
@@ -630,6 +647,7 @@ def rmsprop(
         return
     for c in range(N_POWERS):
         powers[c] = pow(rho, <double> c)
+    n_threads = team(n_threads, count_chunks(D, CHUNK), 32 * D * C)
     for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
         rmsprop_chunk(&weights[0, 0], &grads[0, 0], &velocities[0, 0], &ids[0], &touched[0],
                       c * CHUNK, min(D, c * CHUNK + CHUNK), C, step, <floating> learning_rate,
