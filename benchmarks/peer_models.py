@@ -1,55 +1,69 @@
-"""The IMDB model in crnn and in each peer, behind one small interface.
+"""The same model in crnn and in each peer, behind one small interface.
 
-A model is made from the same weights, {"embedding": (V, E), "kernel": (E, H), "recurrent_kernel":
-(H, H), "bias": (H,), "head_kernel": (H, 1), "head_bias": (1,)}, and has ``train(X, y)``, one step
-of RMSprop that returns the loss before it, and ``predict(X)``, the probabilities. X is a matrix of
-ids, padded in front. Nothing is imported before it is used: each model runs in a process of its
-own.
+A model is made from weights, {"embedding": (V, E), "kernel": (F, H), "recurrent_kernel": (H, H),
+"bias": (H,), "head_kernel": (H, 1), "head_bias": (1,)}, without "embedding" for float series, and
+has
+
+- ``load(X, y)``: take the data, ids (n, T) or series (n, T, F), in the form that it likes best;
+- ``train(part)``: one step of RMSprop on a slice of the data; returns the loss before the step;
+- ``predict(part)``: the probabilities of a slice;
+- ``fit(epochs)``: train on 80 % of the data in batches of 128, and validate on the rest.
+
+``train`` and ``fit`` are None where a peer has none. Nothing is imported before it is used: each
+model runs in a process of its own.
 """
 
 import os
 
 import numpy as np
 
+BATCH = 128
+
+
+def parts(n):
+    return [slice(i, min(i + BATCH, n)) for i in range(0, n, BATCH)]
+
 
 class Crnn:
     def __init__(self, weights, threads):
         from crnn import SimpleRNNClassifier
 
+        self.weights = weights
         self.clf = SimpleRNNClassifier(
-            weights["bias"].size,
-            embedding_dim=weights["embedding"].shape[1],
-            vocabulary_size=len(weights["embedding"]),
-            warm_start=True,
-            n_jobs=threads,
+            weights["bias"].size, batch_size=BATCH, max_iter=1, shuffle=False, n_jobs=threads
         )
-        X = np.zeros((2, 1), np.int32)
-        self.clf.fit(X, [0, 1])
-        for name in ("embedding", "kernel", "recurrent_kernel", "bias"):
-            setattr(self.clf, f"{name}_", weights[name].copy())
-        self.clf.coef_, self.clf.intercept_ = weights["head_kernel"].T, weights["head_bias"].copy()
-        self.clf._optimizer = self.clf._new_optimizer()
-        self.clf.set_params(batch_size=10**6, max_iter=1, shuffle=False)
-        self.clf.n_features_in_ = None
-        # The step inside of fit, without the checks and copies that a fit makes once.
-        self.trainer = self.clf._trainer(copy=True)
+        if "embedding" in weights:
+            V, E = weights["embedding"].shape
+            self.clf.set_params(vocabulary_size=V, embedding_dim=E)
 
-    def train(self, X, y):
-        from crnn._sequences import offsets_of, token_sequences
-        from crnn._threads import single_threaded_blas
+    def load(self, X, y):
         from crnn._training import Samples
 
-        n, T = X.shape
-        V = self.trainer.vocabulary_size
-        offsets = offsets_of(np.full(n, T))
-        sequences = token_sequences(X.ravel(), offsets, vocabulary_size=V, mask_zero=False)
-        samples = Samples(sequences, y[:, None].astype("f4"), np.ones(n, "f4"))
-        with single_threaded_blas():
-            return self.trainer.train_epoch(samples, np.arange(n), n, self.clf._optimizer)[0]
+        self.X, self.y = X, y
+        self.clf.set_params(warm_start=False, max_iter=1).fit(X[:2], [0, 1])
+        for name in {"embedding", "kernel", "recurrent_kernel", "bias"} & set(self.weights):
+            setattr(self.clf, f"{name}_", self.weights[name].copy())
+        self.clf.coef_ = self.weights["head_kernel"].T.copy()
+        self.clf.intercept_ = self.weights["head_bias"].copy()
+        # The step inside of fit, without the checks that a fit makes once.
+        self.optimizer = self.clf._new_optimizer()
+        self.trainer = self.clf._trainer(copy=True)
+        self.samples = Samples(*self.clf._samples(*self.clf._read(X, y, None, reset=False)))
 
-    def predict(self, X):
-        self.clf.n_features_in_ = X.shape[1]
-        return self.clf.predict_proba(X)[:, 1]
+    def train(self, part):
+        from crnn._threads import single_threaded_blas
+
+        indices = np.arange(part.start, part.stop)
+        with single_threaded_blas():
+            return self.trainer.train_epoch(self.samples, indices, BATCH, self.optimizer)[0]
+
+    def predict(self, part):
+        return self.clf.predict_proba(self.X[part])[:, 1]
+
+    def fit(self, epochs):
+        self.clf.set_params(warm_start=True, max_iter=epochs, validation_fraction=0.2, shuffle=True)
+        self.clf.fit(self.X, self.y)
+        return max(self.clf.history_["val_accuracy"][-epochs:])
 
 
 class Keras:
@@ -59,23 +73,37 @@ class Keras:
         os.environ["KERAS_BACKEND"] = self.backend
         import keras
 
-        V, E = weights["embedding"].shape
-        self.model = keras.Sequential(
-            [
-                keras.layers.Embedding(V, E),
-                keras.layers.SimpleRNN(weights["bias"].size),
-                keras.layers.Dense(1, activation="sigmoid"),
-            ]
-        )
-        self.model.build((None, 500))
+        if self.backend == "tensorflow":
+            import tensorflow
+
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        layers, shape = [], (None, len(weights["kernel"]))
+        if "embedding" in weights:
+            layers, shape = [keras.layers.Embedding(*weights["embedding"].shape)], (None,)
+        layers += [
+            keras.layers.SimpleRNN(weights["bias"].size),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+        self.model = keras.Sequential([keras.layers.Input(shape), *layers])
         self.model.set_weights(list(weights.values()))
-        self.model.compile(keras.optimizers.RMSprop(1e-3), "binary_crossentropy")
+        self.model.compile(
+            keras.optimizers.RMSprop(1e-3), "binary_crossentropy", metrics=["accuracy"]
+        )
 
-    def train(self, X, y):
-        return float(self.model.train_on_batch(X, y[:, None].astype("f4")))
+    def load(self, X, y):
+        self.X, self.y = X, y[:, None].astype("f4")
 
-    def predict(self, X):
-        return self.model.predict(X, batch_size=128, verbose=0)[:, 0]
+    def train(self, part):
+        return float(self.model.train_on_batch(self.X[part], self.y[part])[0])
+
+    def predict(self, part):
+        return self.model.predict(self.X[part], batch_size=BATCH, verbose=0)[:, 0]
+
+    def fit(self, epochs):
+        history = self.model.fit(
+            self.X, self.y, batch_size=BATCH, epochs=epochs, validation_split=0.2, verbose=0
+        )
+        return max(history.history["val_accuracy"])
 
 
 class KerasTensorflow(Keras):
@@ -84,61 +112,74 @@ class KerasTensorflow(Keras):
 
 class Torch:
     packed = False
+    fit = None
 
     def __init__(self, weights, threads):
         import torch
 
         torch.set_num_threads(threads)
         self.torch = torch
-        H, (V, E) = weights["bias"].size, weights["embedding"].shape
-        self.embedding = torch.nn.Embedding(V, E)
-        self.rnn = torch.nn.RNN(E, H, batch_first=True)
-        self.head = torch.nn.Linear(H, 1)
+        F, H = weights["kernel"].shape
         arrays = [
-            weights["embedding"], weights["kernel"].T, weights["recurrent_kernel"].T,
-            weights["bias"], np.zeros(H, "f4"), weights["head_kernel"].T, weights["head_bias"],
+            weights["kernel"].T, weights["recurrent_kernel"].T, weights["bias"],
+            np.zeros(H, "f4"), weights["head_kernel"].T, weights["head_bias"],
         ]  # fmt: skip
-        self.parameters = [p for m in (self.embedding, self.rnn, self.head) for p in m.parameters()]
+        self.rnn, self.head = torch.nn.RNN(F, H, batch_first=True), torch.nn.Linear(H, 1)
+        modules, self.embedding = [self.rnn, self.head], None
+        if "embedding" in weights:
+            self.embedding = torch.nn.Embedding(*weights["embedding"].shape)
+            modules, arrays = [self.embedding, *modules], [weights["embedding"], *arrays]
+        parameters = [p for module in modules for p in module.parameters()]
         with torch.no_grad():
-            for parameter, array in zip(self.parameters, arrays, strict=True):
+            for parameter, array in zip(parameters, arrays, strict=True):
                 parameter.copy_(torch.from_numpy(array.copy()))
         self.rnn.bias_hh_l0.requires_grad_(False)  # the model has one bias
         # The epsilon stands outside of the root here, so only the first loss is the same.
-        trained = [p for p in self.parameters if p.requires_grad]
+        trained = [p for p in parameters if p.requires_grad]
         self.optimizer = torch.optim.RMSprop(trained, 1e-3, alpha=0.9)
 
+    def load(self, X, y):
+        tokens = self.embedding is not None
+        self.X = self.torch.from_numpy(np.ascontiguousarray(X, dtype="i8" if tokens else "f4"))
+        self.y = self.torch.from_numpy(y.astype("f4"))
+
     def logits(self, X):
-        ids = self.torch.from_numpy(np.ascontiguousarray(X, dtype=np.int64))
-        embedded = self.embedding(ids)
+        inputs = X if self.embedding is None else self.embedding(X)
         if self.packed:
             # Without its paddings: not the same model, since the state then starts from zero.
-            lengths = self.torch.from_numpy((X != 0).sum(axis=1).clip(1))
+            lengths = (X != 0).sum(axis=1).clip(1)
             shifted = self.torch.stack(
-                [row.roll(int(n), 0) for row, n in zip(embedded, lengths, strict=True)]
+                [row.roll(int(n), 0) for row, n in zip(inputs, lengths, strict=True)]
             )
-            embedded = self.torch.nn.utils.rnn.pack_padded_sequence(
+            inputs = self.torch.nn.utils.rnn.pack_padded_sequence(
                 shifted, lengths, batch_first=True, enforce_sorted=False
             )
-        return self.head(self.rnn(embedded)[1][0])[:, 0]
+        return self.head(self.rnn(inputs)[1][0])[:, 0]
 
-    def train(self, X, y):
-        target = self.torch.from_numpy(y.astype("f4"))
-        loss = self.torch.nn.functional.binary_cross_entropy_with_logits(self.logits(X), target)
+    def train(self, part):
+        loss = self.torch.nn.functional.binary_cross_entropy_with_logits(
+            self.logits(self.X[part]), self.y[part]
+        )
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
-    def predict(self, X):
+    def predict(self, part):
+        X = self.X[part]
         with self.torch.no_grad():
-            parts = [self.logits(X[i : i + 128]) for i in range(0, len(X), 128)]
-            return self.torch.sigmoid(self.torch.cat(parts)).numpy()
+            logits = self.torch.cat([self.logits(X[batch]) for batch in parts(len(X))])
+            return self.torch.sigmoid(logits).numpy()
+
+
+class TorchPacked(Torch):
+    packed = True
 
 
 class OnnxRuntime:
     """Prediction only: one Gather, RNN and Gemm node each."""
 
-    train = None
+    train = fit = None
 
     def __init__(self, weights, threads):
         import onnx
@@ -181,14 +222,16 @@ class OnnxRuntime:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def predict(self, X):
-        X = np.ascontiguousarray(X, dtype=np.int32)
-        parts = [self.session.run(None, {"ids": X[i : i + 128]})[0] for i in range(0, len(X), 128)]
-        return np.concatenate(parts)[:, 0]
+    def load(self, X, y):
+        self.X = np.ascontiguousarray(X, dtype=np.int32)
 
-
-class TorchPacked(Torch):
-    packed = True
+    def predict(self, part):
+        X = self.X[part]
+        if len(X) <= BATCH:
+            return self.session.run(None, {"ids": X})[0][:, 0]
+        return np.concatenate(
+            [self.session.run(None, {"ids": X[batch]})[0] for batch in parts(len(X))]
+        )[:, 0]
 
 
 MODELS = {

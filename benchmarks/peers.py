@@ -1,68 +1,86 @@
-"""crnn and every installed peer on the same batches, in turn.
+"""The IMDB job, and one on float series, in crnn and in each framework that is installed.
 
-Each model runs in a process of its own, from the same weights. Before anything is timed the loss of
-the first batch and the probabilities have to agree. Then the models take one round after another,
-so that a machine that slows down slows all of them. Prints a table of medians and saves it with a
-JSON record and a picture.
+Same data, weights, batches and threads. The models take turns. Each lives in a process of its own,
+which is stopped while others have their turn: thread pools that wait for work burn time with it.
+First losses and probabilities are compared before anything is timed. Prints tables of medians and
+saves them with a JSON record and a picture.
+
+The peers: pip install -r benchmarks/requirements.txt
 """
 
 import argparse
 import json
 import multiprocessing
 import os
-import platform
-from importlib.metadata import version
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter
 
 import numpy as np
-from peer_models import MODELS, NEEDS
+from machine import describe
+from peer_models import BATCH, MODELS, NEEDS, parts
 
-BATCH, T, V, E = 128, 500, 10_000, 32
-PAUSE = 0.2  # seconds
+T, V = 500, 10_000
+N_PREDICT = 4096
+SERIES = {"n": 1280, "T": 200, "F": 16, "H": 64}
+STEP, MANY, ONE = f"step of {BATCH}", f"predict {N_PREDICT}", "predict 1"
 
 
-def work(connection, name, weights, threads):
-    """Serve one model: receive a method and arguments for calls in a row, send all results and the
-    seconds of all."""
+def work(connection, name, weights, threads, data):
+    """Serve one model: receive a method and arguments for some calls, send results and seconds."""
     model = MODELS[name](weights, threads)
-    connection.send(model.train is not None)
+    model.load(*data)
+    connection.send([m for m in ("train", "predict", "fit") if getattr(model, m) is not None])
     for method, calls in iter(connection.recv, None):
-        sleep(PAUSE)  # other models' threads may still be waiting for work, and burn time with it
-        start = perf_counter()
-        results = [getattr(model, method)(*arguments) for arguments in calls]
-        connection.send((results, perf_counter() - start))
+        results, seconds = [], []
+        for argument in calls:
+            start = perf_counter()
+            results.append(getattr(model, method)(argument))
+            seconds.append(perf_counter() - start)
+        connection.send((results, seconds))
 
 
 class Worker:
-    def __init__(self, name, weights, threads):
+    def __init__(self, *arguments):
         self.connection, theirs = multiprocessing.Pipe()
-        process = multiprocessing.Process(
-            target=work, args=(theirs, name, weights, threads), daemon=True
-        )
-        process.start()
-        self.trains = self.connection.recv()
+        self.process = multiprocessing.Process(target=work, args=(theirs, *arguments), daemon=True)
+        self.process.start()
+        theirs.close()  # so that the end of the process is noticed here
+        self.methods = self.connection.recv()
+        self.signal("SIGSTOP")
+
+    def signal(self, name):
+        if hasattr(signal, name):  # there are none on Windows
+            os.kill(self.process.pid, getattr(signal, name))
 
     def call(self, method, calls):
+        self.signal("SIGCONT")
         self.connection.send((method, calls))
-        return self.connection.recv()
+        answer = self.connection.recv()
+        self.signal("SIGSTOP")
+        return answer
 
     def stop(self):
+        self.signal("SIGCONT")
         self.connection.send(None)
+        self.process.join()
 
 
-def draw_weights(H, rng):
-    shapes = {"embedding": (V, E), "kernel": (E, H), "recurrent_kernel": (H, H), "bias": (H,)}
+def draw_weights(F, H, rng, embedding=True):
+    shapes = {"embedding": (V, F)} if embedding else {}
+    shapes |= {"kernel": (F, H), "recurrent_kernel": (H, H), "bias": (H,)}
     shapes |= {"head_kernel": (H, 1), "head_bias": (1,)}
-    return {
-        name: rng.uniform(-1, 1, shape).astype("f4") * (0.05 if name == "embedding" else H**-0.5)
-        for name, shape in shapes.items()
-    }
+    weights = {name: rng.uniform(-1, 1, shape) * H**-0.5 for name, shape in shapes.items()}
+    if embedding:
+        weights["embedding"] *= 0.05 * H**0.5
+    # As large as training starts from: gradients that vanish would be no work to compare.
+    weights["recurrent_kernel"] = np.linalg.qr(rng.normal(size=(H, H)))[0]
+    return {name: array.astype("f4") for name, array in weights.items()}
 
 
-def load(n, data_home):
+def load_imdb(n, data_home):
     from crnn.datasets import fetch_imdb
     from crnn.preprocessing import pad_sequences
 
@@ -70,81 +88,123 @@ def load(n, data_home):
     return pad_sequences(reviews[:n], maxlen=T), y[:n]
 
 
-def check(workers, X, y):
+def draw_series(rng):
+    """Generated data: white noise, and whether its first feature is positive on average."""
+    X = rng.normal(size=(SERIES["n"], SERIES["T"], SERIES["F"])).astype("f4")
+    return X, (X[:, :, 0].mean(axis=1) > 0).astype(np.int64)
+
+
+def start(names, weights, threads, data):
+    return {name: Worker(name, weights, threads, data) for name in names}
+
+
+def check(workers):
     """The first loss and the probabilities must be those of crnn; a packed net is another model."""
-    X, y = X[:BATCH], y[:BATCH]
-    wanted = workers["crnn"].call("predict", [(X,)])[0][0]
+    first = slice(0, BATCH)
+    wanted = workers["crnn"].call("predict", [first])[0][0]
     losses = {}
     for name, worker in workers.items():
-        (got,), _ = worker.call("predict", [(X,)])
         same = name != "PyTorch packed"
-        assert not same or np.abs(got - wanted).max() < 1e-4, f"{name} predicts something else"
-        if worker.trains:
-            (losses[name],), _ = worker.call("train", [(X, y)])
-            same = not same or abs(losses[name] - losses["crnn"]) < 1e-4
-            assert same, f"{name} has another loss"
-    print("losses of the first batch:", {name: round(loss, 6) for name, loss in losses.items()})
+        if "predict" in worker.methods:
+            (got,), _ = worker.call("predict", [first])
+            if same and np.abs(got - wanted).max() > 1e-4:
+                raise SystemExit(f"{name} predicts something else than crnn")
+        if "train" in worker.methods:
+            (losses[name],), _ = worker.call("train", [first])
+            if same and abs(losses[name] - losses["crnn"]) > 1e-4:
+                raise SystemExit(f"{name} has loss {losses[name]}, crnn {losses['crnn']}")
+    print("loss of the first batch:", {name: round(loss, 6) for name, loss in losses.items()})
+    return losses
 
 
-def measure(workers, X, y, rounds):
-    """Median milliseconds by model: one training step, all predictions, one prediction."""
-    parts = [slice(i, i + BATCH) for i in range(0, 10 * BATCH, BATCH)]
-    jobs = {
-        "train": ("train", [(X[part], y[part]) for part in parts]),
-        "predict": ("predict", [(X,)]),
-        "one": ("predict", [(X[i : i + 1],) for i in range(50)]),
-    }
+def measure(workers, jobs, rounds):
+    """Milliseconds of a call, {job: {model: median}}; the first round compiles and warms up."""
     seconds = {job: {name: [] for name in workers} for job in jobs}
     for i in range(rounds + 1):
         for job, (method, calls) in jobs.items():
             for name, worker in workers.items():
-                if method == "predict" or worker.trains:
+                if method in worker.methods:
                     _, spent = worker.call(method, calls)
-                    if i > 0:  # the first round compiles and warms up
-                        seconds[job][name].append(spent / len(calls))
+                    seconds[job][name].extend(spent if i > 0 else [])
     return {
         job: {name: 1e3 * median(values) for name, values in by_name.items() if values}
         for job, by_name in seconds.items()
     }
 
 
-def show(results, H, n):
-    print(f"\n{H} units: median milliseconds (times as long as crnn)")
-    titles = {
-        "train": f"step of {BATCH}",
-        "predict": f"predict {n}",
-        "one": "predict 1",
-    }
-    print(f"{'':>22}" + "".join(f"{title:>24}" for title in titles.values()))
-    for name in results["predict"]:
+def compare(names, weights, threads, data, jobs, rounds):
+    workers = start(names, weights, threads, data)
+    losses = check(workers)
+    results = measure(workers, jobs, rounds)
+    for worker in workers.values():
+        worker.stop()
+    return {"first_loss": losses, "milliseconds": results}
+
+
+def ten_epochs(names, weights, threads, data, epochs):
+    """Seconds of all epochs with validation, models in turn, and the best validation accuracy."""
+    results = {}
+    for name in names:
+        worker = Worker(name, weights, threads, data)
+        if "fit" in worker.methods:
+            worker.call("fit", [1])  # compiles
+            (accuracy,), (seconds,) = worker.call("fit", [epochs])
+            results[name] = {"seconds": seconds, "best_val_accuracy": accuracy}
+        worker.stop()
+    return results
+
+
+def linear_model(data_home, epochs):
+    """What a bag of words gets, for context: HashingVectorizer + SGDClassifier on the raw text."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.linear_model import SGDClassifier
+    from sklearn.pipeline import make_pipeline
+
+    from crnn.datasets import fetch_imdb
+
+    bunch = fetch_imdb(data_home=data_home, raw=True)
+    n = int(0.8 * len(bunch.data))
+    model = make_pipeline(HashingVectorizer(), SGDClassifier(max_iter=epochs, tol=None))
+    begin = perf_counter()
+    model.fit(bunch.data[:n], bunch.target[:n])
+    accuracy = model.score(bunch.data[n:], bunch.target[n:])
+    return {"seconds": perf_counter() - begin, "best_val_accuracy": accuracy}
+
+
+def show(title, results):
+    print(f"\n{title}: median milliseconds (times as long as crnn)")
+    print(f"{'':>22}" + "".join(f"{job:>24}" for job in results))
+    for name in MODELS:
         cells = []
-        for job in titles:
-            value = results[job].get(name)
-            ratio = value and value / results[job]["crnn"]
-            cells.append(f"{value:13.3f} ({ratio:7.1f})" if value else "-")
-        print(f"{name:>22}" + "".join(f"{cell:>24}" for cell in cells))
+        for by_name in results.values():
+            value = by_name.get(name)
+            cells.append(f"{value:13.3f} ({value / by_name['crnn']:7.1f})" if value else "-")
+        if any(cell != "-" for cell in cells):
+            print(f"{name:>22}" + "".join(f"{cell:>24}" for cell in cells))
 
 
 def plot(record, path):
     import matplotlib.pyplot as plt
 
-    units = list(record["results"])
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name in record["results"][units[0]]["train"]:
-        axes.plot(
-            units,
-            [record["results"][H]["train"].get(name, np.nan) for H in units],
-            "o-",
-            label=name,
-        )
-    axes.set(
-        yscale="log",
-        xlabel="units",
-        ylabel="ms",
-        title=f"A training step, {BATCH} IMDB reviews of {T} words, {record['threads']} threads",
-    )
-    axes.legend()
-    figure.savefig(path)
+    units = record["imdb"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    steps = {H: units[H]["milliseconds"][STEP] for H in units}
+    for name in next(iter(steps.values())):
+        left.plot([*steps], [steps[H].get(name, np.nan) for H in steps], "o-", label=name)
+    left.set(xscale="log", yscale="log", xlabel="units (= embedding_dim)", ylabel="milliseconds")
+    left.set_xticks([*steps], labels=[*steps])
+    left.minorticks_off()
+    left.set_title(f"A training step: {BATCH} IMDB reviews of {T} words")
+    left.legend()
+    narrowest = units[min(units)]["milliseconds"]
+    per_second = {name: 1e3 * N_PREDICT / value for name, value in narrowest[MANY].items()}
+    bars = right.barh([*per_second], [*per_second.values()])
+    right.bar_label(bars, fmt="{:,.0f}", padding=3)
+    right.set(xscale="log", xlabel="reviews per second", xlim=(1e3, 3 * max(per_second.values())))
+    right.invert_yaxis()
+    right.set_title(f"Prediction of {N_PREDICT} reviews, {min(units)} units")
+    figure.suptitle(f"{record['machine']['cpu']}, {record['threads']} threads")
+    figure.savefig(path, dpi=120)
 
 
 def main():
@@ -152,30 +212,47 @@ def main():
     parser.add_argument("--data-home", help="folder of IMDB, default CRNN_DATA or ~/crnn_data")
     parser.add_argument("--units", type=int, nargs="+", default=[32, 64, 128, 256])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=8, help="timed rounds, default 8")
-    parser.add_argument("--samples", type=int, default=4096, help="to predict, default 4096")
+    parser.add_argument("--rounds", type=int, default=4, help="timed rounds, default 4")
+    parser.add_argument("--epochs", type=int, default=10, help="of the whole job; 0 leaves it out")
     parser.add_argument("--output-dir", type=Path, default="figures", help="default figures")
     args = parser.parse_args()
 
     multiprocessing.set_start_method("spawn")
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    os.environ.update(
+        OMP_NUM_THREADS=str(args.threads),
+        TF_NUM_INTRAOP_THREADS=str(args.threads),
+        TF_CPP_MIN_LOG_LEVEL="3",
+    )
     names = [name for name in MODELS if all(find_spec(module) for module in NEEDS[name])]
-    X, y = load(args.samples, args.data_home)
-    record = {
-        "machine": platform.processor() or platform.machine(),
-        "threads": args.threads,
-        "versions": {m: version(m) for name in names for m in NEEDS[name]},
-        "results": {},
+    modules = {"numpy", "scipy", "sklearn"}.union(*(NEEDS[name] for name in names))
+    record = {"machine": describe(modules), "threads": args.threads, "imdb": {}}
+    print(json.dumps(record["machine"], indent=2))
+    rng = np.random.default_rng(0)
+    data = load_imdb(N_PREDICT, args.data_home)
+    jobs = {
+        STEP: ("train", parts(24 * BATCH)),
+        MANY: ("predict", 3 * [slice(0, N_PREDICT)]),
+        ONE: ("predict", [slice(i, i + 1) for i in range(100)]),
     }
-    print(record)
     for H in args.units:
-        weights = draw_weights(H, np.random.default_rng(0))
-        workers = {name: Worker(name, weights, args.threads) for name in names}
-        check(workers, X, y)
-        record["results"][H] = measure(workers, X, y, args.rounds)
-        show(record["results"][H], H, len(X))
-        for worker in workers.values():
-            worker.stop()
+        weights = draw_weights(H, H, rng)
+        some = jobs if H == min(args.units) else {STEP: jobs[STEP]}
+        record["imdb"][H] = compare(names, weights, args.threads, data, some, args.rounds)
+        show(f"IMDB, {H} units", record["imdb"][H]["milliseconds"])
+    H, F = SERIES["H"], SERIES["F"]
+    trained = [name for name in names if name not in ("PyTorch packed", "ONNX Runtime")]
+    weights = draw_weights(F, H, rng, embedding=False)
+    steps = {STEP: ("train", parts(SERIES["n"]))}
+    record["series"] = compare(trained, weights, args.threads, draw_series(rng), steps, args.rounds)
+    show(f"generated series, {SERIES['T']} x {F}, {H} units", record["series"]["milliseconds"])
+    if args.epochs:
+        data = load_imdb(25_000, args.data_home)
+        weights = draw_weights(32, 32, rng)
+        record["epochs"] = ten_epochs(trained, weights, args.threads, data, args.epochs)
+        record["epochs"]["bag of words"] = linear_model(args.data_home, args.epochs)
+        print(f"\n{args.epochs} epochs on 20,000 reviews, validated on 5,000")
+        for name, row in record["epochs"].items():
+            print(f"{name:>22}{row['seconds']:9.2f} s   best {row['best_val_accuracy']:.4f}")
     args.output_dir.mkdir(parents=True, exist_ok=True)
     Path(args.output_dir, "peers.json").write_text(json.dumps(record, indent=2))
     plot(record, Path(args.output_dir, "peers.png"))

@@ -1,0 +1,29 @@
+"""What a record of measurements has to say of where it was made."""
+
+import os
+import platform
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+
+def cpu():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def describe(modules):
+    from crnn import _core
+
+    distributions = packages_distributions()
+    return {
+        "cpu": cpu(),
+        "processors": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "instruction_set": _core.SIMD,
+        "versions": {m: version(distributions[m][0]) for m in sorted(modules)},
+        "environment": {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP"))},
+    }
