@@ -15,9 +15,19 @@ test:  ## the default tests, under three minutes
 test-slow:  ## all tests; needs IMDB in CRNN_DATA
 	$(PYTHON) -m pytest -m "slow or not slow"
 
+bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB and a quiet machine
+	$(PYTHON) -m pip install -r benchmarks/requirements.txt
+	$(PYTHON) benchmarks/peers.py
+	$(PYTHON) benchmarks/scaling.py
+	$(PYTHON) benchmarks/roofline.py
+
+bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-compare shows changes
+	$(PYTHON) -m pip install pytest-benchmark
+	$(PYTHON) -m pytest benchmarks/bench_kernels.py --benchmark-autosave $(BENCH)
+
 lint:  ## ruff and cython-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	PATH="$(dir $(abspath $(PYTHON))):$$PATH" cython-lint crnn
 
-.PHONY: help build test test-slow lint
+.PHONY: help build test test-slow bench bench-kernels lint

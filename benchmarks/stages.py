@@ -1,6 +1,7 @@
 """Where the time of a training step goes: each kernel on the IMDB job, and what is left to Python.
 
-The job is that of examples/imdb.py: batches of 128 reviews, the last 500 of 10,000 words, 32 units.
+The job is that of examples/imdb.py: batches of 128 reviews, the last 500 of 10,000 words, 32 units
+and as many numbers for a word.
 """
 
 import argparse
@@ -36,8 +37,9 @@ def prepare(args):
     reviews, y = fetch_imdb(data_home=args.data_home, num_words=10_000, return_X_y=True)
     X, y = pad_sequences(reviews[: args.steps * BATCH], maxlen=500), y[: args.steps * BATCH]
     clf = SimpleRNNClassifier(
-        args.units, vocabulary_size=10_000, batch_size=BATCH, max_iter=1, n_jobs=args.n_jobs
-    ).fit(X, y)
+        args.units, embedding_dim=args.units, vocabulary_size=10_000, batch_size=BATCH, max_iter=1,
+        n_jobs=args.n_jobs,
+    ).fit(X, y)  # fmt: skip
     samples = clf._samples(*clf._read(X, y, None, reset=False))
     return clf._trainer(copy=True), samples, clf._optimizer
 

@@ -14,6 +14,8 @@ import numpy as np
 from crnn import _core
 from crnn._network import RowGradient
 
+ONLY_ROW = np.zeros(1, np.int32)
+
 
 class Optimizer:
     """Settings, and a ``state`` that another optimiser of the same class may continue from."""
@@ -45,9 +47,9 @@ class RMSprop(Optimizer):
         self.rho, self.epsilon = rho, epsilon
 
     def update(self, name, weights, gradient, n_threads):
-        weights = _matrix(weights)
         if not isinstance(gradient, RowGradient):
-            gradient = RowGradient(np.arange(len(weights), dtype=np.int32), _matrix(gradient))
+            weights = weights.reshape(1, -1)
+            gradient = RowGradient(ONLY_ROW, gradient.reshape(1, -1))
         _core.rmsprop(
             weights,
             gradient.rows,
@@ -105,10 +107,6 @@ class Adam(Optimizer):
             self.beta_2,
             self.epsilon,
         )
-
-
-def _matrix(array):
-    return array.reshape(-1, array.shape[-1])
 
 
 def _dense(gradient, weights):

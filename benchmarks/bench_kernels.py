@@ -1,0 +1,69 @@
+"""Times of the kernels in a training step, to be compared with those of another day, by hand:
+
+    make bench-kernels                                  # saves the times under .benchmarks
+    make bench-kernels BENCH="--benchmark-compare"      # ... and shows what changed
+
+On generated ids: batches of 128 sequences of 40 to 500 steps.
+"""
+
+import numpy as np
+import pytest
+
+from crnn import SimpleRNNClassifier
+from crnn._threads import single_threaded_blas
+from crnn.preprocessing import pad_sequences
+
+BATCH = 128
+
+
+@pytest.fixture(params=[32, 128], ids="H={}".format)
+def job(request):
+    """Trainer, samples and optimiser of a model with so many units, and its first batch."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(40, 500, 4 * BATCH)
+    X = pad_sequences([rng.integers(1, 10_000, n) for n in lengths], maxlen=500)
+    y = np.arange(len(X)) % 2
+    H = request.param
+    clf = SimpleRNNClassifier(
+        H, embedding_dim=H, vocabulary_size=10_000, batch_size=BATCH, max_iter=1, n_jobs=1
+    ).fit(X, y)
+    samples = clf._samples(*clf._read(X, y, None, reset=False))
+    with single_threaded_blas():
+        yield clf._trainer(copy=True), samples, clf._optimizer
+
+
+def test_step(benchmark, job):
+    trainer, samples, optimizer = job
+    arguments = samples, np.arange(BATCH), BATCH, optimizer
+    # Not for ever: once the batch is learnt by heart, its gradients are subnormal and slower.
+    benchmark.pedantic(trainer.train_epoch, arguments, rounds=50, warmup_rounds=2)
+
+
+def test_pack(benchmark, job):
+    trainer, samples, _ = job
+    benchmark(trainer.pack, samples.sequences, np.arange(BATCH))
+
+
+def test_forward(benchmark, job):
+    trainer, samples, _ = job
+    benchmark(trainer.network.forward, trainer.pack(samples.sequences, np.arange(BATCH)))
+
+
+def test_backward(benchmark, job):
+    trainer, samples, _ = job
+    batch = trainer.pack(samples.sequences, np.arange(BATCH))
+    grad_logits = np.full_like(trainer.network.forward(batch), 1e-3)
+    benchmark(trainer.network.backward, batch, grad_logits)
+
+
+def test_update(benchmark, job):
+    trainer, samples, optimizer = job
+    batch = trainer.pack(samples.sequences, np.arange(BATCH))
+    grad_logits = np.full_like(trainer.network.forward(batch), 1e-3)
+    gradients = trainer.network.backward(batch, grad_logits)
+    benchmark(optimizer.step, trainer.network.parameters, gradients, 1)
+
+
+def test_predict(benchmark, job):
+    trainer, samples, _ = job
+    benchmark(trainer.logits, samples.sequences)
