@@ -58,7 +58,7 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
         positions[N] = starts[padded] - 1  # the padding before its first token
     rows = workspace.array("rows", positions.shape, np.int32)
     if len(positions) > MANY * vocabulary_size:
-        np.take(sequences.values, positions, out=rows, mode="clip")
+        _core.look_up(sequences.values, positions, n_threads, rows)
         ids = np.arange(vocabulary_size, dtype=np.int32)
         return Batch(order, offsets, pads, positions, rows, ids=ids)
     ids = workspace.array("ids", positions.shape, np.int32)

@@ -178,6 +178,20 @@ cdef inline Py_ssize_t running(
     return m
 
 
+def look_up(
+    const int32_t[::1] values,     # IN  (n_steps,)
+    const int64_t[::1] positions,  # IN  (N,)
+    int n_threads,
+    int32_t[::1] out,              # OUT (N,)
+):
+    """out[j] = values[positions[j]]"""
+    cdef Py_ssize_t N = positions.shape[0], j
+    require(out.shape[0] == N, "out must fit positions")
+    n_threads = team(n_threads, N, 32 * N)
+    for j in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
+        out[j] = values[positions[j]]
+
+
 def distinct(
     const int32_t[::1] values,     # IN    (n_steps,)
     const int64_t[::1] positions,  # IN    (N,)  where the tokens of the batch stand in values

@@ -63,7 +63,11 @@ class Recurrence:
         if grad_states is None:
             grad_states = states[:0]
         work = self.array("work", *_core.backward_work(B, TILE, H, n_rows))
-        grad_table = self.array(name + "_table", offsets[-1] if rows is None else n_rows, H)
+        if rows is None:
+            # Takes the place of the table, which has served and is still in the caches.
+            grad_table = self.array("table", offsets[-1], H)
+        else:
+            grad_table = self.array(name + "_table", n_rows, H)
         grad_initial = self.array(name + "_initial", B, H)
         grad_recurrent_kernel = np.empty_like(self.recurrent_kernel)
         _core.backward(

@@ -44,6 +44,10 @@ def schedule(starts, offsets, tile, n_threads, positions):
         positions[transitions] = start + np.arange(len(transitions))
 
 
+def look_up(values, positions, n_threads, out):
+    out[:] = values[positions]
+
+
 def distinct(values, positions, slots, ids, rows):
     tokens = values[positions]
     unique, appearance, inverse = np.unique(tokens, return_index=True, return_inverse=True)

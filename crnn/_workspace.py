@@ -20,7 +20,8 @@ class Workspace:
         size = prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size or buffer.dtype != dtype:
-            buffer = self._buffers[name] = np.empty(size, dtype)
+            # Some more than asked for: batches vary, and a new buffer stands beside the old one.
+            buffer = self._buffers[name] = np.empty(size + size // 8, dtype)
         return buffer[:size].reshape(shape)
 
     def slots(self, vocabulary_size):

@@ -110,7 +110,7 @@ def test_every_kernel_has_a_twin_and_a_test():
 def test_leading_zeros(T):
     rng = np.random.default_rng(0)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(0, T + 1, 30))])
-    values = rng.integers(0, 2, offsets[-1]).astype(np.int32)
+    values = (rng.random(offsets[-1]) < 0.08).astype(np.int32)  # runs of zeros of all lengths
     got, wanted = np.full(30, -1, np.int32), np.full(30, -2, np.int32)
     _core.leading_zeros(values, offsets, got)
     _reference.leading_zeros(values, offsets, wanted)
@@ -125,6 +125,16 @@ def test_schedule(B, T, kind):
     got, wanted = np.full(batch.N, -1), np.full(batch.N, -2)
     _core.schedule(starts, batch.offsets, batch.tile, 2, got)
     _reference.schedule(starts, batch.offsets, batch.tile, 1, wanted)
+    np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("N", [0, 1, 7, 20_000])
+def test_look_up(N):
+    rng = np.random.default_rng(0)
+    values, positions = rng.integers(0, 50, 2 * N).astype(np.int32), rng.permutation(2 * N)[:N]
+    got, wanted = np.full(N, -1, np.int32), np.full(N, -2, np.int32)
+    _core.look_up(values, positions, 2, got)
+    _reference.look_up(values, positions, 1, wanted)
     np.testing.assert_array_equal(got, wanted)
 
 

@@ -1,9 +1,11 @@
 """The whole network: gradients, the shared walk through the paddings, optimisers, threads."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from crnn import SimpleRNNClassifier, _training
+from crnn import SimpleRNNClassifier, _batches, _training
 from crnn._network import Network, RowGradient
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import shapes
@@ -161,6 +163,50 @@ def test_shared_walk_through_the_paddings_is_exact(pads, units, dtype):
     assert_close(logits, wanted_logits, TOLERANCE[dtype])
     for name in wanted:
         assert_close(gradients[name], wanted[name], TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("many", [0, np.inf], ids=["all words", "words that occur"])
+def test_projection_of_distinct_tokens_is_exact(many, monkeypatch):
+    """Tokens projected once each, against a series of their embeddings projected step by step."""
+    monkeypatch.setattr(_batches, "MANY", many)
+    tokens = as_tokens(ids_with_zeros_anywhere(), keep_pads=True)
+    trainer = trainer_for(tokens, 1, "float64")
+    weights = dict(trainer.network.parameters)
+    steps = weights.pop("embedding")[tokens.values]
+    series = series_sequences(steps, np.append(tokens.starts, len(steps)), "float64", E)
+    plain = Trainer(Network(weights, "tanh", 1, Workspace()), 1)
+    rest = targets_and_weights(len(tokens), 1, "float64")
+    mean, logits, gradients = loss_and_gradients(trainer, tokens, *rest)
+    wanted_mean, wanted_logits, wanted = loss_and_gradients(plain, series, *rest)
+    assert mean == pytest.approx(wanted_mean, rel=1e-12)
+    assert_close(logits, wanted_logits, 1e-12)
+    for name in wanted:
+        assert_close(gradients[name], wanted[name], 1e-12)
+
+
+def test_ten_thousand_steps():
+    """Only the last token tells the classes apart; what comes before must not matter."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 9, (64, 10_000))
+    X[:, -1] = 9 + np.arange(64) % 2
+    clf = SimpleRNNClassifier(8, vocabulary_size=11, learning_rate=0.05, random_state=0)
+    assert clf.fit(X, X[:, -1] == 9).history_["loss"][-1] < 0.1
+    assert clf.score(X, X[:, -1] == 9) == 1
+
+
+def test_memory_does_not_grow_with_the_number_of_samples(monkeypatch):
+    monkeypatch.setattr(_training, "CHUNK_NUMBERS", 10_000)
+    X = padded_ids(np.arange(4000) % 100, T=100).astype(np.int32)
+    y = np.arange(len(X)) % 2
+    peaks = []
+    for n in (1000, 4000):
+        clf = SimpleRNNClassifier(4, vocabulary_size=V, max_iter=1, validation_fraction=0.2)
+        tracemalloc.start()
+        clf.fit(X[:n], y[:n])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Labels, weights and places of a sample take less than a copy of its ids would.
+    assert peaks[1] - peaks[0] < 3000 * 150
 
 
 # Optimisers
