@@ -55,7 +55,8 @@ class Crnn:
 
         indices = np.arange(part.start, part.stop)
         with single_threaded_blas():
-            return self.trainer.train_epoch(self.samples, indices, BATCH, self.optimizer)[0]
+            row = self.trainer.train_epoch(self.samples, indices, BATCH, self.optimizer)
+            return row["loss"]
 
     def predict(self, part):
         return self.clf.predict_proba(self.X[part])[:, 1]

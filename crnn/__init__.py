@@ -5,9 +5,18 @@ from importlib import import_module
 from crnn._classifier import SimpleRNNClassifier
 from crnn._display import TrainingHistoryDisplay
 from crnn._layer import SimpleRNN
+from crnn._regressor import SimpleRNNRegressor
+from crnn._transformer import SimpleRNNTransformer
 from crnn._version import __version__
 
-__all__ = ["SimpleRNN", "SimpleRNNClassifier", "TrainingHistoryDisplay", "__version__"]
+__all__ = [
+    "SimpleRNN",
+    "SimpleRNNClassifier",
+    "SimpleRNNRegressor",
+    "SimpleRNNTransformer",
+    "TrainingHistoryDisplay",
+    "__version__",
+]
 
 
 def __getattr__(name):

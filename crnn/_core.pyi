@@ -68,6 +68,9 @@ def sigmoid_cross_entropy(
 def softmax_cross_entropy(
     logits: Floats, targets: Int32, weights: Floats, grad_logits: Floats
 ) -> tuple[float, float]: ...
+def squared_error(
+    logits: Floats, targets: Floats, weights: Floats, grad_logits: Floats
+) -> tuple[float, float]: ...
 def rmsprop(
     weights: Floats,
     grads: Floats,

@@ -628,6 +628,31 @@ def softmax_cross_entropy(
     return loss, correct
 
 
+def squared_error(
+    const floating[:, ::1] logits,   # IN  (B, K)  the predictions: the head has no activation
+    const floating[:, ::1] targets,  # IN  (B, K)
+    const floating[::1] weights,     # IN  (B,)
+    floating[:, ::1] grad_logits,    # OUT (B, K)  gradient of the weighted mean over B
+):
+    """(z - y)^2, averaged over the K outputs, with derivative 2 (z - y) / K.
+
+    Returns the weighted sums of the loss and of |z - y|, averaged over K as well.
+    """
+    cdef Py_ssize_t B = logits.shape[0], K = logits.shape[1], i, j
+    cdef double loss = 0, distance = 0, d
+    require(targets.shape[0] == B and targets.shape[1] == K and weights.shape[0] == B
+            and grad_logits.shape[0] == B and grad_logits.shape[1] == K,
+            "targets, weights and grad_logits must fit logits")
+    with nogil:
+        for i in range(B):
+            for j in range(K):
+                d = <double> logits[i, j] - targets[i, j]
+                loss += weights[i] * d * d / K
+                distance += weights[i] * fabs(d) / K
+                grad_logits[i, j] = <floating> (2 * weights[i] * d / (B * K))
+    return loss, distance
+
+
 # ---------------------------------------------------------------------------------------------
 # Optimisers
 # ---------------------------------------------------------------------------------------------

@@ -1,13 +1,11 @@
-"""The course of training as two figures, accuracy and loss against the epoch."""
+"""The course of training as figures, accuracy and loss against the epoch."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-METRICS = ("accuracy", "loss")
-
 
 class TrainingHistoryDisplay:
-    """Accuracy and loss of each epoch: training as dots, validation as a line.
+    """Metric and loss of each epoch: training as dots, validation as a line.
 
     :meth:`from_estimator` only reads the history and :meth:`plot` draws it, so that no figure is
     left over when the display is drawn on axes of your own.
@@ -15,8 +13,8 @@ class TrainingHistoryDisplay:
     Parameters
     ----------
     history : dict of str -> list of float
-        ``loss`` and ``accuracy`` of each epoch and, if there was validation data, ``val_loss``
-        and ``val_accuracy``.
+        ``loss`` and ``accuracy`` (or ``mean_absolute_error``) of each epoch and, if there was
+        validation data, the same and maybe others by names that begin with ``val_``.
     estimator_name : str, default=None
         Name shown in the titles; None shows none.
 
@@ -89,8 +87,9 @@ class TrainingHistoryDisplay:
         ----------
         ax : matplotlib Axes or array-like of two of them, default=None
             Where to draw, one axes for each metric; None makes a new figure.
-        metric : {"accuracy", "loss"}, default=None
-            What to draw; None draws both, accuracy first.
+        metric : str, default=None
+            What to draw, "loss" or the name of a metric in the history, without ``val_``; None
+            draws what was measured in training, the loss last.
 
         Returns
         -------
@@ -111,17 +110,19 @@ class TrainingHistoryDisplay:
                 'Plots need matplotlib, which is not installed: pip install "crnn[plot]".'
             ) from error
 
-        if metric not in (None, *METRICS):
-            raise ValueError(f"metric must be one of {list(METRICS)} or None, got {metric!r}.")
-        metrics = METRICS if metric is None else (metric,)
+        known = list(dict.fromkeys(name.removeprefix("val_") for name in self.history))
+        if metric is not None and metric not in known:
+            raise ValueError(f"metric must be one of {known} or None, got {metric!r}.")
+        metrics = [name for name in known if name in self.history][::-1]
+        metrics = metrics if metric is None else [metric]
         if ax is None:
             size = (6.4 * len(metrics), 4.8)
             _, ax = plt.subplots(1, len(metrics), figsize=size, layout="constrained")
         axes = np.ravel(ax)
         if len(axes) != len(metrics):
             raise ValueError(
-                f"ax must hold one axes for each of {list(metrics)}, got {len(axes)}; a single "
-                f"axes takes one metric, metric='accuracy' or metric='loss'."
+                f"ax must hold one axes for each of {metrics}, got {len(axes)}; a single axes "
+                f"takes one metric, such as metric='loss'."
             )
         self.axes_, self.figure_, self.lines_ = axes, axes[0].figure, {}
         for ax, metric in zip(axes, metrics, strict=True):
@@ -130,17 +131,14 @@ class TrainingHistoryDisplay:
         return self
 
     def _draw(self, ax, metric):
-        epochs = np.arange(1, len(self.history[metric]) + 1)
-        (self.lines_[metric],) = ax.plot(
-            epochs, self.history[metric], "bo", label=f"Training {metric}"
-        )
-        title = f"Training {metric}"
-        validation = f"val_{metric}"
-        if validation in self.history:
-            (self.lines_[validation],) = ax.plot(
-                epochs, self.history[validation], "b", label=f"Validation {metric}"
-            )
-            title = f"Training and validation {metric}"
+        drawn = []
+        for name, part, style in [(metric, "Training", "bo"), ("val_" + metric, "Validation", "b")]:
+            if name in self.history:
+                epochs = np.arange(1, len(self.history[name]) + 1)
+                label = f"{part} {metric}"
+                (self.lines_[name],) = ax.plot(epochs, self.history[name], style, label=label)
+                drawn.append(part.lower())
+        title = f"{' and '.join(drawn)} {metric}".capitalize()
         if self.estimator_name is not None:
             title += f"\n{self.estimator_name}"
         ax.set(title=title, xlabel="Epoch", ylabel=metric.capitalize())

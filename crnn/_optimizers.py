@@ -17,12 +17,28 @@ from crnn._network import RowGradient
 ONLY_ROW = np.zeros(1, np.int32)
 
 
-class Optimizer:
-    """Settings, and a ``state`` that another optimiser of the same class may continue from."""
+# What an L2 penalty holds down. Not the biases, by custom, and not the embedding: it would move all
+# rows at every step, also those of words that the batch has not seen.
+PENALIZED = ("kernel", "recurrent_kernel", "head_kernel")
 
-    def __init__(self, learning_rate):
+
+class Optimizer:
+    """Settings, and a ``state`` that another optimiser of the same class may continue from.
+
+    Before the rule comes what is done to the gradients: ``alpha`` w is added for a penalty
+    alpha / 2 ||w||^2, then each number is limited to ``clip_value``, then all of them together are
+    scaled down to the norm ``clip_norm`` (Pascanu et al. 2013).
+    """
+
+    def __init__(self, learning_rate, *, alpha=0.0, clip_norm=None, clip_value=None):
         self.learning_rate = learning_rate
-        self.state = {"n_steps": 0}
+        self.alpha, self.clip_norm, self.clip_value = alpha, clip_norm, clip_value
+        self.state = {"n_steps": 0, "learning_rate_factor": 1.0}
+
+    @property
+    def rate(self):
+        """The learning rate as the schedule has it now."""
+        return self.learning_rate * self.state["learning_rate_factor"]
 
     def memory(self, name, weights, kind, dtype=None):
         """The array that is kept beside a parameter: zero at first, and for one of a new shape."""
@@ -33,17 +49,33 @@ class Optimizer:
         return arrays[name]
 
     def step(self, parameters, gradients, n_threads):
-        """Update the parameters in place."""
+        """Update the parameters in place; the gradients may be changed too."""
         self.state["n_steps"] += 1
+        self.limit(parameters, gradients)
         for name, weights in parameters.items():
             self.update(name, weights, gradients[name], n_threads)
+
+    def limit(self, parameters, gradients):
+        """Penalty and clipping, in place."""
+        if self.alpha:
+            for name in PENALIZED:
+                gradients[name] += self.alpha * parameters[name]
+        arrays = [g.rows if isinstance(g, RowGradient) else g for g in gradients.values()]
+        if self.clip_value is not None:
+            for array in arrays:
+                np.clip(array, -self.clip_value, self.clip_value, out=array)
+        if self.clip_norm is not None:
+            norm = np.sqrt(sum(np.vdot(array, array) for array in arrays))
+            if norm > self.clip_norm:
+                for array in arrays:
+                    array *= self.clip_norm / norm
 
 
 class RMSprop(Optimizer):
     """Tieleman and Hinton (2012), as in Keras: epsilon inside the root."""
 
-    def __init__(self, learning_rate, *, rho=0.9, epsilon=1e-7):
-        super().__init__(learning_rate)
+    def __init__(self, learning_rate, *, rho=0.9, epsilon=1e-7, **options):
+        super().__init__(learning_rate, **options)
         self.rho, self.epsilon = rho, epsilon
 
     def update(self, name, weights, gradient, n_threads):
@@ -57,7 +89,7 @@ class RMSprop(Optimizer):
             gradient.ids,
             self.memory(name, weights[:, 0], "touched", np.int64),
             self.state["n_steps"],
-            self.learning_rate,
+            self.rate,
             self.rho,
             self.epsilon,
             n_threads,
@@ -67,13 +99,13 @@ class RMSprop(Optimizer):
 class SGD(Optimizer):
     """Gradient descent, with momentum and Nesterov's look ahead if asked for."""
 
-    def __init__(self, learning_rate, *, momentum=0.0, nesterov=False):
-        super().__init__(learning_rate)
+    def __init__(self, learning_rate, *, momentum=0.0, nesterov=False, **options):
+        super().__init__(learning_rate, **options)
         self.momentum, self.nesterov = momentum, nesterov
 
     def update(self, name, weights, gradient, n_threads):
         if isinstance(gradient, RowGradient) and self.momentum == 0:
-            weights[gradient.ids] -= weights.dtype.type(self.learning_rate) * gradient.rows
+            weights[gradient.ids] -= weights.dtype.type(self.rate) * gradient.rows
             return
         flat = weights.reshape(-1)
         velocities = self.memory(name, flat, "velocities")
@@ -81,7 +113,7 @@ class SGD(Optimizer):
             flat,
             _dense(gradient, weights),
             velocities,
-            self.learning_rate,
+            self.rate,
             self.momentum,
             self.nesterov,
         )
@@ -90,8 +122,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Kingma and Ba (2015), as in Keras."""
 
-    def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        super().__init__(learning_rate)
+    def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options):
+        super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def update(self, name, weights, gradient, n_threads):
@@ -102,7 +134,7 @@ class Adam(Optimizer):
             self.memory(name, flat, "moments"),
             self.memory(name, flat, "velocities"),
             self.state["n_steps"],
-            self.learning_rate,
+            self.rate,
             self.beta_1,
             self.beta_2,
             self.epsilon,

@@ -152,6 +152,13 @@ def softmax_cross_entropy(logits, targets, weights, grad_logits):
     return weights @ losses, weights @ (logits.argmax(axis=1) == targets)
 
 
+def squared_error(logits, targets, weights, grad_logits):
+    B, K = logits.shape
+    gap = logits - targets
+    grad_logits[:] = 2 * weights[:, None] * gap / (B * K)
+    return weights @ (gap**2).mean(axis=1), weights @ abs(gap).mean(axis=1)
+
+
 def rmsprop(weights, grads, velocities, ids, touched, step, learning_rate, rho, epsilon, n_threads):
     waited = (step - touched[ids])[:, None]
     v = rho**waited * velocities[ids] + (1 - rho) * grads**2

@@ -1,6 +1,5 @@
 """Epochs: batches in, weights and history out."""
 
-from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,14 @@ from crnn._sequences import Sequences
 CHUNK_NUMBERS = 2**21
 
 
+# What the outputs mean -> the kernel of the loss, and the metric that it gives beside the loss.
+OBJECTIVES = {
+    "logistic": ("sigmoid_cross_entropy", "accuracy"),
+    "softmax": ("softmax_cross_entropy", "accuracy"),
+    "identity": ("squared_error", "mean_absolute_error"),
+}
+
+
 class Samples(NamedTuple):
     """Sequences with their targets, (n, K) floats or (n,) class numbers, and weights (n,)."""
 
@@ -22,12 +29,17 @@ class Samples(NamedTuple):
     targets: np.ndarray
     weights: np.ndarray
 
+    def take(self, part):
+        """The samples of a slice or of an array of places."""
+        return Samples(*(array[part] for array in self))
+
 
 class Trainer:
     """Runs a network over sequences, in batches."""
 
-    def __init__(self, network, n_threads):
+    def __init__(self, network, n_threads, out_activation):
         self.network = network
+        self.loss, self.metric = OBJECTIVES[out_activation]
         self.n_threads = n_threads
         embedding = network.parameters.get("embedding")
         self.vocabulary_size = None if embedding is None else len(embedding)
@@ -38,7 +50,7 @@ class Trainer:
         )
 
     def train_epoch(self, samples, indices, batch_size, optimizer):
-        """One pass in the order of ``indices``; returns the mean loss and accuracy on the way."""
+        """One pass in the order of ``indices``; returns mean loss and metric on the way by name."""
         sequences, targets, weights = samples
         totals = np.zeros(2)
         for start in range(0, len(indices), batch_size):
@@ -47,42 +59,26 @@ class Trainer:
             chosen = chosen[batch.order]
             logits = self.network.forward(batch)
             grad_logits = np.empty_like(logits)
-            totals += loss(logits, targets[chosen], weights[chosen], grad_logits)
+            totals += self.losses(logits, targets[chosen], weights[chosen], grad_logits)
             gradients = self.network.backward(batch, grad_logits)
             optimizer.step(self.network.parameters, gradients, self.n_threads)
-        return (totals / _total(weights[indices])).tolist()
+        return self._row(totals, weights[indices])
 
-    def train(self, samples, validation, epochs, batch_size, optimizer, rng, verbose):
-        """Train for some epochs and yield a row of the history after each.
-
-        The order of the samples is drawn from ``rng`` before each epoch; None leaves it as it is.
-        """
-        n = len(samples.weights)
-        order = np.arange(n)
-        for epoch in epochs:
-            start = perf_counter()
-            if rng is not None:
-                order = rng.permutation(n)
-            loss, accuracy = self.train_epoch(samples, order, batch_size, optimizer)
-            weights = self.network.parameters.values()
-            if not (np.isfinite(loss) and all(np.isfinite(w).all() for w in weights)):
-                raise ValueError(
-                    f"The weights became infinite or NaN in epoch {epoch}. Lower learning_rate, or "
-                    "scale float series to about unit size."
-                )
-            row = {"loss": loss, "accuracy": accuracy}
-            if validation is not None:
-                row["val_loss"], row["val_accuracy"] = self.evaluate(validation)
-            if verbose:
-                _print_epoch(epoch, row, perf_counter() - start, n, header=epoch == epochs[0])
-            yield row
+    def losses(self, logits, targets, weights, grad_logits):
+        """Weighted sums of loss and metric; the gradient of the mean loss into grad_logits."""
+        return getattr(_core, self.loss)(logits, targets, weights, grad_logits)
 
     def evaluate(self, samples):
-        """Mean loss and accuracy with the weights as they stand."""
+        """Mean loss and metric with the weights as they stand, as those of validation."""
         sequences, targets, weights = samples
         logits = self.logits(sequences)
-        totals = loss(logits, targets, weights, np.empty_like(logits))
-        return (np.array(totals) / _total(weights)).tolist()
+        totals = self.losses(logits, targets, weights, np.empty_like(logits))
+        return self._row(totals, weights, "val_")
+
+    def _row(self, totals, weights, prefix=""):
+        total = max(np.sum(weights, dtype=np.float64), np.finfo(np.float64).tiny)
+        names = prefix + "loss", prefix + self.metric
+        return dict(zip(names, (np.asarray(totals) / total).tolist(), strict=True))
 
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
@@ -123,20 +119,25 @@ class Trainer:
             yield batch, indices[batch.order]
 
 
-def loss(logits, targets, weights, grad_logits):
-    """Weighted sums of loss and correct answers: integer targets are classes, others outputs."""
-    if targets.dtype == np.int32:
-        return _core.softmax_cross_entropy(logits, targets, weights, grad_logits)
-    return _core.sigmoid_cross_entropy(logits, targets, weights, grad_logits)
+def check_finite(row, parameters, epoch):
+    """Refuse to go on with weights that are no numbers any more."""
+    if not (np.isfinite(row["loss"]) and all(np.isfinite(w).all() for w in parameters.values())):
+        raise ValueError(
+            f"The weights became infinite or NaN in epoch {epoch}. Lower learning_rate, or scale "
+            "float series to about unit size."
+        )
 
 
-def _print_epoch(epoch, row, seconds, n_samples, header):
-    names = ["loss", "accuracy", "val_loss", "val_accuracy"]
+def print_epoch(epoch, row, seconds, n_samples, header):
+    """A row of a table, under its header for the first epoch."""
+    names = [name for name in row if not name.startswith("val_")]
+    names += [name for name in row if name.startswith("val_")] or ["val_" + n for n in names]
+    widths = [max(14, len(name) + 2) for name in names]
     if header:
-        print("epoch" + "".join(f"{name:>14}" for name in names) + f"{'seconds':>10}  samples/s")
-    cells = [f"{row[name]:14.4f}" if name in row else f"{'-':>14}" for name in names]
+        columns = "".join(f"{name:>{w}}" for name, w in zip(names, widths, strict=True))
+        print(f"epoch{columns}{'seconds':>10}  samples/s")
+    cells = [
+        f"{row[name]:{w}.4f}" if name in row else f"{'-':>{w}}"
+        for name, w in zip(names, widths, strict=True)
+    ]
     print(f"{epoch:5d}" + "".join(cells) + f"{seconds:10.3f}{n_samples / seconds:11.0f}")
-
-
-def _total(weights):
-    return max(np.sum(weights, dtype=np.float64), np.finfo(np.float64).tiny)

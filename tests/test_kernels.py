@@ -352,6 +352,19 @@ def test_softmax_cross_entropy(dtype):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("K", [1, 5])
+def test_squared_error(K, dtype):
+    rng = np.random.default_rng(0)
+    logits, targets = (rng.normal(size=(40, K)).astype(dtype) for _ in range(2))
+    weights = rng.uniform(size=40).astype(dtype)
+    got_grad, grad = np.empty_like(logits), np.empty((40, K))
+    got = _core.squared_error(logits, targets, weights, got_grad)
+    exact = [a.astype(np.float64) for a in (logits, targets, weights)]
+    assert_close(got, _reference.squared_error(*exact, grad), dtype)
+    assert_close(got_grad, grad, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
 def test_rmsprop(dtype):
     """Rows that sit out some steps end where the dense update leaves them."""
     rng = np.random.default_rng(0)

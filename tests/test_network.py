@@ -11,7 +11,7 @@ from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import shapes
 from crnn._sequences import flatten, series_sequences, token_sequences
 from crnn._threads import single_threaded_blas
-from crnn._training import Trainer, loss
+from crnn._training import Trainer
 from crnn._workspace import Workspace
 
 V, E, F, H = 12, 4, 3, 5
@@ -61,7 +61,16 @@ DATA = {
 }
 
 
-def trainer_for(sequences, n_outputs, dtype, *, activation="tanh", vocabulary_size=V, units=H):
+def trainer_for(
+    sequences,
+    n_outputs,
+    dtype,
+    *,
+    activation="tanh",
+    vocabulary_size=V,
+    units=H,
+    out_activation=None,
+):
     tokens = sequences.are_tokens
     rng = np.random.default_rng(1)
     # About a contraction, so that rounding errors do not grow along the sequence.
@@ -74,7 +83,8 @@ def trainer_for(sequences, n_outputs, dtype, *, activation="tanh", vocabulary_si
             n_outputs=n_outputs,
         ).items()
     }
-    return Trainer(Network(parameters, activation, 1, Workspace()), 1)
+    out_activation = out_activation or ("logistic" if n_outputs == 1 else "softmax")
+    return Trainer(Network(parameters, activation, 1, Workspace()), 1, out_activation)
 
 
 def targets_and_weights(n, n_outputs, dtype):
@@ -91,7 +101,7 @@ def loss_and_gradients(trainer, sequences, targets, weights):
     batch = trainer.pack(sequences, np.arange(n))
     logits = network.forward(batch)
     grad_logits = np.empty_like(logits)
-    total, _ = loss(logits, targets[batch.order], weights[batch.order], grad_logits)
+    total, _ = trainer.losses(logits, targets[batch.order], weights[batch.order], grad_logits)
     gradients = network.backward(batch, grad_logits)
     if sequences.are_tokens:
         dense = np.zeros_like(network.parameters["embedding"])
@@ -131,6 +141,15 @@ def test_gradients_against_central_differences(kind, n_outputs):
     check_central_differences(
         trainer, sequences, *targets_and_weights(len(sequences), n_outputs, "float64")
     )
+
+
+@pytest.mark.parametrize("out_activation", ["identity", "logistic"])
+def test_gradients_of_several_outputs(out_activation):
+    sequences = DATA["ragged"]()
+    targets = np.random.default_rng(3).integers(0, 2, (len(sequences), 3)).astype("float64")
+    _, weights = targets_and_weights(len(sequences), 1, "float64")
+    trainer = trainer_for(sequences, 3, "float64", out_activation=out_activation)
+    check_central_differences(trainer, sequences, targets, weights)
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "linear"])
@@ -174,7 +193,7 @@ def test_projection_of_distinct_tokens_is_exact(many, monkeypatch):
     weights = dict(trainer.network.parameters)
     steps = weights.pop("embedding")[tokens.values]
     series = series_sequences(steps, np.append(tokens.starts, len(steps)), "float64", E)
-    plain = Trainer(Network(weights, "tanh", 1, Workspace()), 1)
+    plain = Trainer(Network(weights, "tanh", 1, Workspace()), 1, "logistic")
     rest = targets_and_weights(len(tokens), 1, "float64")
     mean, logits, gradients = loss_and_gradients(trainer, tokens, *rest)
     wanted_mean, wanted_logits, wanted = loss_and_gradients(plain, series, *rest)

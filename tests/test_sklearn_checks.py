@@ -6,7 +6,7 @@ estimators that read text, so SequenceVectorizer is not among them.
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from crnn import SimpleRNNClassifier
+from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
 
 NOT_EQUIVALENT = (
     "training goes through mini-batches of a fixed number of samples in random order, so a sample "
@@ -16,11 +16,21 @@ EXCUSED = {
     "SimpleRNNClassifier": {
         "check_sample_weight_equivalence_on_dense_data": NOT_EQUIVALENT,
     },
+    "SimpleRNNRegressor": {
+        "check_sample_weight_equivalence_on_dense_data": NOT_EQUIVALENT,
+    },
+    "SimpleRNNTransformer": {},
 }
 
 
 @parametrize_with_checks(
-    [SimpleRNNClassifier(), SimpleRNNClassifier(dtype="float64")],
+    [
+        SimpleRNNClassifier(),
+        SimpleRNNClassifier(dtype="float64"),
+        SimpleRNNRegressor(),
+        SimpleRNNRegressor(dtype="float64"),
+        SimpleRNNTransformer(),
+    ],
     expected_failed_checks=lambda estimator: EXCUSED[type(estimator).__name__],
 )
 def test_common_checks(estimator, check):

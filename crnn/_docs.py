@@ -1,0 +1,107 @@
+"""What the estimators have in common, said once."""
+
+PARAMETERS = """
+    units : int, default=32
+        Size of the recurrent state, H.
+    embedding_dim : int, default=32
+        Size of the vector learned for each token, E. Float series have no embedding.
+    vocabulary_size : int, default=None
+        Number of token ids, V: ids run from 0 (padding) to V - 1. None takes the largest id seen
+        by ``fit``, plus one.
+    input : {"auto", "tokens", "series"}, default="auto"
+        How to read X. "auto" takes integers (arrays of shape (n_samples, timesteps), or lists of
+        integer sequences) as token ids and floats (arrays of shape (n_samples, timesteps) or
+        (n_samples, timesteps, features), or lists of 1-D or 2-D arrays) as series.
+    activation : {"tanh", "relu", "sigmoid", "linear"}, default="tanh"
+        The function f.
+    mask_zero : bool, default=False
+        Skip each token 0, the state carries through. If False, paddings are read like any token,
+        so that the state is not zero where the text begins.
+    optimizer : {"rmsprop", "sgd", "adam"}, default="rmsprop"
+        How weights follow the gradient.
+    learning_rate : float, default=1e-3
+        Size of the steps of the optimiser.
+    learning_rate_schedule : {"constant", "invscaling", "adaptive"}, default="constant"
+        "invscaling" divides the learning rate by ``epoch ** power_t``, epochs counted from 1;
+        "adaptive" divides it by 5 whenever the loss has not gone down for ``n_iter_no_change``
+        epochs.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    momentum : float, default=0.0
+        Share of the last step that SGD makes again, in [0, 1).
+    nesterovs_momentum : bool, default=False
+        Whether SGD with momentum looks ahead.
+    alpha : float, default=0.0
+        Strength of the L2 penalty ``alpha / 2 * ||w||^2`` on the weights of the layers, without
+        biases and embedding. The losses in ``history_`` are without it.
+    clip_norm : float, default=None
+        Largest norm of all gradients of a step together; longer ones are scaled down.
+    clip_value : float, default=None
+        Largest magnitude of each number of a gradient, before ``clip_norm``.
+    batch_size : int or "auto", default="auto"
+        Samples for each step of the optimiser. "auto" is n_samples / 50, at least 4 and at most
+        128: so small data get enough steps, and 6,400 samples or more the usual 128.
+    max_iter : int, default=10
+        Number of epochs, the passes over the data.
+    shuffle : bool, default=True
+        Draw a new order of the samples for each epoch.
+    validation_fraction : float, default=0.0
+        Share of the samples, in [0, 1), that is held out and measured after each epoch. As in
+        Keras it is the tail of X, taken before shuffling.
+    stratify : bool, default=False
+        Draw the held-out samples at random, with the same share of each class, instead of taking
+        the tail.
+    scoring : str or list of str, default=None
+        Names of scikit-learn scorers that measure the held-out samples after each epoch, as
+        ``history_["val_" + name]``.
+    early_stopping : bool, default=False
+        Stop when the loss has not gone down for ``n_iter_no_change`` epochs, and in any case go
+        back to the weights of the epoch with the lowest. The loss is that of the held-out samples
+        or, where there are none, that of training. With an "adaptive" schedule, stop when a
+        lower learning rate has not helped either.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that early stopping and the "adaptive" schedule wait for.
+    tol : float, default=1e-4
+        How much lower the loss must be to count as an improvement.
+    warm_start : bool, default=False
+        Let ``fit`` continue from the fitted attributes as they stand.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of weights and computation.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights and of the order of the samples.
+    n_jobs : int, default=None
+        Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors. The
+        result does not depend on it.
+    verbose : int, default=0
+        Print a line an epoch if not 0.
+""".strip()
+
+ATTRIBUTES = """
+    n_outputs_ : int
+        Number of outputs of the head.
+    out_activation_ : {"logistic", "softmax", "identity"}
+        What the outputs go through.
+    n_iter_ : int
+        Epochs done, over all calls that continued one another.
+    n_features_in_ : int
+        Width of X, if it was an array.
+    history_ : dict of str -> list of float
+        Loss and metric of each epoch, the mean over the samples while the weights change; with
+        validation data the same at its end, by names that begin with ``val_``.
+    embedding_ : ndarray of shape (vocabulary_size, embedding_dim)
+        For token ids only.
+    kernel_ : ndarray of shape (embedding_dim or features, units)
+    recurrent_kernel_ : ndarray of shape (units, units)
+    bias_ : ndarray of shape (units,)
+    coef_ : ndarray of shape (n_outputs, units)
+        Weights of the head.
+    intercept_ : ndarray of shape (n_outputs,)
+""".strip()
+
+
+def documented(cls):
+    """Fill what is shared into the docstring of a class."""
+    if cls.__doc__:  # there is none under python -OO
+        cls.__doc__ = cls.__doc__.replace("{parameters}", PARAMETERS)
+        cls.__doc__ = cls.__doc__.replace("{attributes}", ATTRIBUTES)
+    return cls

@@ -1,0 +1,391 @@
+"""What all estimators share: scikit-learn's conventions around the network."""
+
+from contextlib import contextmanager
+from copy import copy, deepcopy
+from numbers import Integral, Real
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from crnn._core import ACTIVATIONS
+from crnn._input import as_sequences, read
+from crnn._network import Network
+from crnn._optimizers import SGD, Adam, RMSprop
+from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
+from crnn._schedule import Schedule
+from crnn._sequences import integer_ids, repeat_over_skipped
+from crnn._threads import n_threads_for, single_threaded_blas
+from crnn._training import Samples, Trainer, check_finite, print_epoch
+from crnn._workspace import Workspace
+
+OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
+
+
+class Validation(NamedTuple):
+    """Held-out data, as the kernels read them and as scorers do."""
+
+    samples: Samples
+    X: object
+    y: object
+
+
+class BaseSimpleRNN(BaseEstimator):
+    """Embedding -> simple recurrent layer -> dense head, trained in epochs.
+
+    A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_encode``, and
+    sets ``out_activation_``.
+    """
+
+    _parameter_constraints = {
+        "units": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "vocabulary_size": [Interval(Integral, 1, None, closed="left"), None],
+        "input": [StrOptions({"auto", "tokens", "series"})],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "mask_zero": ["boolean"],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_value": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "stratify": ["boolean"],
+        "scoring": [StrOptions(set(get_scorer_names())), list, tuple, None],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        units=32,
+        *,
+        embedding_dim=32,
+        vocabulary_size=None,
+        input="auto",
+        activation="tanh",
+        mask_zero=False,
+        optimizer="rmsprop",
+        learning_rate=1e-3,
+        learning_rate_schedule="constant",
+        power_t=0.5,
+        momentum=0.0,
+        nesterovs_momentum=False,
+        alpha=0.0,
+        clip_norm=None,
+        clip_value=None,
+        batch_size="auto",
+        max_iter=10,
+        shuffle=True,
+        validation_fraction=0.0,
+        stratify=False,
+        scoring=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        dtype="float32",
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.units = units
+        self.embedding_dim = embedding_dim
+        self.vocabulary_size = vocabulary_size
+        self.input = input
+        self.activation = activation
+        self.mask_zero = mask_zero
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.power_t = power_t
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.alpha = alpha
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.validation_fraction = validation_fraction
+        self.stratify = stratify
+        self.scoring = scoring
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.dtype = dtype
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def hidden_states(self, X, return_sequences=False):
+        """States of the recurrent layer.
+
+        Parameters
+        ----------
+        X : {array-like, list of sequences} of n_samples
+            Token ids or float series, as in ``fit``.
+        return_sequences : bool, default=False
+            Give the state after every timestep instead of the last one. A timestep that
+            ``mask_zero`` skips repeats the state before it.
+
+        Returns
+        -------
+        states : ndarray of shape (n_samples, units), or (n_samples, timesteps, units)
+            With ``return_sequences`` and a list of sequences, a list of arrays
+            (timesteps, units).
+        """
+        if not return_sequences:
+            return self._run(X, Trainer.last_states)
+        check_is_fitted(self)
+        raw = read(self, X, reset=False)
+        sequences = self._sequences(raw, keep_pads=True)
+        with single_threaded_blas():
+            paths = self._trainer().paths(sequences)
+        if len(paths) < len(raw.values):
+            paths = repeat_over_skipped(paths, raw.values != 0, raw.offsets)
+        if raw.width is None:
+            return np.split(paths, raw.offsets[1:-1])
+        return paths.reshape(len(raw), raw.width, -1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # What fit is made of
+
+    def _fit(self, X, y, sample_weight, X_val, y_val):
+        with unchanged_on_error(self):
+            raw, y, weights = self._read(X, y, sample_weight, reset=True)
+            if self.warm_start and hasattr(self, "out_activation_"):
+                check_shapes(self, self._shapes(raw))
+            else:
+                self._start(raw, y)
+            samples = self._samples(raw, y, weights)
+            train, validation = self._split(X, y, samples, X_val, y_val)
+            self._train(train, validation, self.max_iter)
+        return self
+
+    def _read(self, X, y, sample_weight, reset):
+        """Everything the user passed, checked as far as it needs no model."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        raw = read(self, X, reset=reset)
+        y = self._check_target(y)
+        check_consistent_length(raw, y)
+        weights = _check_sample_weight(sample_weight, y, copy=True)
+        with np.errstate(over="ignore"):  # an error says it better than a warning
+            weights = weights.astype(self.dtype, copy=False)
+        assert_all_finite(weights, input_name="sample_weight")
+        if (weights < 0).any():
+            raise ValueError("sample_weight cannot contain negative weights.")
+        return raw, y, weights
+
+    def _start(self, raw, y):
+        """Draw the weights of a new model."""
+        self._learn_target(y)
+        self._rng = check_random_state(self.random_state)
+        vars(self).pop("embedding_", None)  # that of an earlier fit says nothing of this one
+        to_attributes(self, draw(self._rng, self._shapes(raw), self.dtype))
+        self._optimizer = self._new_optimizer()
+        self.history_ = {}
+        self.n_iter_ = 0
+
+    def _shapes(self, raw):
+        """Shapes of the weights that parameters and data ask for."""
+        continuing = hasattr(self, "embedding_")
+        V, F = None, raw.n_features
+        if continuing or raw.are_tokens(self.input):
+            V, F = self.vocabulary_size, self.embedding_dim
+        if V is None and continuing:
+            V = len(self.embedding_)
+        elif V is None and raw.are_tokens(self.input):
+            V = int(integer_ids(raw.values).max(initial=0)) + 1
+        return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
+
+    def _new_optimizer(self):
+        options = {
+            "alpha": self.alpha, "clip_norm": self.clip_norm, "clip_value": self.clip_value
+        }  # fmt: skip
+        if self.optimizer == "sgd":
+            options |= {"momentum": self.momentum, "nesterov": self.nesterovs_momentum}
+        return OPTIMIZERS[self.optimizer](self.learning_rate, **options)
+
+    def _samples(self, raw, y, weights):
+        return Samples(self._sequences(raw), self._encode(y), weights)
+
+    def _sequences(self, raw, keep_pads=False):
+        tokens = hasattr(self, "embedding_")
+        return as_sequences(
+            raw,
+            tokens=tokens,
+            vocabulary_size=len(self.embedding_) if tokens else None,
+            n_features=len(self.kernel_),
+            mask_zero=self.mask_zero,
+            dtype=self.dtype,
+            keep_pads=keep_pads,
+        )
+
+    def _split(self, X, y, samples, X_val, y_val):
+        """Samples to train on, and a ``Validation`` or None."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be passed together, or neither of them.")
+        if X_val is not None:
+            if self.validation_fraction:
+                raise ValueError(
+                    f"validation_fraction={self.validation_fraction} and X_val both ask for "
+                    "validation; set validation_fraction=0 to use X_val."
+                )
+            held_out = self._samples(*self._read(X_val, y_val, None, reset=False))
+            return self._weigh(samples), Validation(held_out, X_val, y_val)
+        if self.validation_fraction == 0:
+            if self.scoring is not None:
+                raise ValueError(
+                    f"scoring={self.scoring!r} measures validation data, of which there are none; "
+                    "set validation_fraction, or pass X_val and y_val to fit."
+                )
+            return self._weigh(samples), None
+        train, test = self._places(y)
+        return self._weigh(samples.take(train)), Validation(
+            samples.take(test), _safe_indexing(X, test), _safe_indexing(y, test)
+        )
+
+    def _places(self, y):
+        """Which samples to train on and which to hold out: the tail, or a stratified draw."""
+        n = len(y)
+        n_train = int(np.floor(n * (1 - self.validation_fraction)))
+        if n_train == 0:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} leaves none of the "
+                f"{n} samples to train on; lower it."
+            )
+        if not self.stratify:
+            return slice(n_train), slice(n_train, None)
+        draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=self._rng)
+        return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))
+
+    def _weigh(self, samples):
+        """Samples as they count in training."""
+        return samples
+
+    def _train(self, samples, validation, n_epochs):
+        """Train copies, so that an error leaves what is there, and put them in place."""
+        trainer, optimizer = self._trainer(copy=True), self._continued_optimizer()
+        parameters = trainer.network.parameters
+        schedule = Schedule(
+            self.learning_rate_schedule,
+            power_t=self.power_t,
+            early_stopping=self.early_stopping,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+        )
+        n = len(samples.weights)
+        batch_size = min(max(n // 50, 4), 128) if self.batch_size == "auto" else self.batch_size
+        scorer, history = self._scorer(validation), deepcopy(self.history_)
+        first = self.n_iter_ + 1
+        with single_threaded_blas():
+            for epoch in range(first, first + n_epochs):
+                start = perf_counter()
+                schedule.begin(epoch, optimizer)
+                order = self._rng.permutation(n) if self.shuffle else np.arange(n)
+                row = trainer.train_epoch(samples, order, batch_size, optimizer)
+                check_finite(row, parameters, epoch)
+                if validation is not None:
+                    row |= trainer.evaluate(validation.samples)
+                row |= self._scores(scorer, parameters, validation)
+                _append(history, row)
+                if self.verbose:
+                    print_epoch(epoch, row, perf_counter() - start, n, header=epoch == first)
+                if schedule.end(row, parameters, optimizer):
+                    break
+        schedule.finish(parameters, optimizer)
+        to_attributes(self, parameters)
+        self._optimizer = optimizer
+        self.history_ = history
+        self.n_iter_ = epoch
+
+    def _continued_optimizer(self):
+        """An optimiser of the parameters as they are now, with the state of the last training."""
+        optimizer = self._new_optimizer()
+        if type(optimizer) is type(self._optimizer):
+            optimizer.state = deepcopy(self._optimizer.state)
+        return optimizer
+
+    def _scorer(self, validation):
+        if self.scoring is None or validation is None:
+            return None
+        names = [self.scoring] if isinstance(self.scoring, str) else list(self.scoring)
+        return check_scoring(self, scoring=names)
+
+    def _scores(self, scorer, parameters, validation):
+        """The model as it stands after an epoch, measured by scikit-learn's scorers."""
+        if scorer is None:
+            return {}
+        model = copy(self)
+        to_attributes(model, parameters)
+        scores = scorer(model, validation.X, validation.y)
+        return {f"val_{name}": float(score) for name, score in scores.items()}
+
+    # What prediction is made of
+
+    def _run(self, X, method):
+        check_is_fitted(self)
+        sequences = self._sequences(read(self, X, reset=False))
+        with single_threaded_blas():
+            return method(self._trainer(), sequences)
+
+    def _trainer(self, copy=None):
+        """The network with the fitted attributes as its weights."""
+        n_threads = n_threads_for(self.n_jobs)
+        parameters = from_attributes(self, copy=copy)
+        network = Network(parameters, self.activation, n_threads, Workspace())
+        return Trainer(network, n_threads, self.out_activation_)
+
+
+def _append(history, row):
+    """One more epoch; NaN stands for what an epoch did not measure."""
+    n_epochs = len(history.get("loss", []))
+    for name in history | row:
+        history.setdefault(name, [np.nan] * n_epochs).append(row.get(name, np.nan))
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Give the estimator its attributes back if the block fails."""
+    attributes = dict(vars(estimator))
+    stream = estimator._rng.get_state() if "_rng" in attributes else None
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(attributes)
+        if stream is not None:
+            estimator._rng.set_state(stream)
+        raise

@@ -1,0 +1,147 @@
+"""Regression: numbers in, numbers out."""
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils import check_array
+
+from crnn._docs import documented
+from crnn._estimator import BaseSimpleRNN, unchanged_on_error
+from crnn._training import Trainer
+
+
+@documented
+class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
+    """Predict numbers from sequences with an embedding, a recurrent layer and a dense head.
+
+    Reads token ids or float series step by step, ``h_t = f(x_t W + b + h_{t-1} U)``, and predicts
+    one or several numbers from the last state, so that their squared error is small. Targets far
+    from unit size train slowly: see scikit-learn's TransformedTargetRegressor.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    crnn.SimpleRNNClassifier : The same network for classes.
+
+    References
+    ----------
+    Elman (1990), Finding structure in time. Werbos (1990), Backpropagation through time: what it
+    does and how to do it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn import SimpleRNNRegressor
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 5))  # series of five numbers
+    >>> y = X.sum(axis=1)
+    >>> reg = SimpleRNNRegressor(8, max_iter=50, random_state=0).fit(X, y)
+    >>> reg.score(X, y) > 0.9
+    True
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
+        """Train on sequences X and their targets y.
+
+        Parameters
+        ----------
+        X : {array-like, list of sequences} of n_samples
+            Token ids or float series, see ``input``.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss.
+        X_val, y_val : like X and y, default=None
+            Validation data, measured after each epoch; instead of ``validation_fraction``.
+
+        Returns
+        -------
+        self : SimpleRNNRegressor
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit the parameters; the estimator is left as it was.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on a part of the data.
+
+        Parameters
+        ----------
+        X : {array-like, list of sequences} of n_samples
+            Token ids or float series, see ``input``.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss.
+
+        Returns
+        -------
+        self : SimpleRNNRegressor
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit the parameters or earlier calls; the estimator is left as it was.
+        """
+        with unchanged_on_error(self):
+            started = hasattr(self, "out_activation_")
+            raw, y, weights = self._read(X, y, sample_weight, reset=not started)
+            if not started:
+                self._start(raw, y)
+            self._train(self._samples(raw, y, weights), None, 1)
+        return self
+
+    def predict(self, X):
+        """The numbers of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, list of sequences} of n_samples
+            Token ids or float series, as in ``fit``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In double precision, whatever that of the network is.
+
+        Raises
+        ------
+        ValueError
+            If X is not of the kind, width or range that the model was fitted on.
+        """
+        outputs = self._run(X, Trainer.logits).astype(np.float64)
+        return outputs[:, 0] if self._one_dimensional else outputs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    # What fit asks for
+
+    def _check_target(self, y):
+        return check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+
+    def _learn_target(self, y):
+        self._one_dimensional = y.ndim == 1
+        self.out_activation_ = "identity"
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+
+    def _encode(self, y):
+        """Targets of the kernels, (n, K)."""
+        targets = check_array(y.reshape(len(y), -1), dtype=self.dtype, order="C", input_name="y")
+        if targets.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {targets.shape[1]} outputs, but the model was fitted on {self.n_outputs_}."
+            )
+        return targets

@@ -1,0 +1,106 @@
+"""The last state of a trained network as features."""
+
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
+
+from crnn._classifier import SimpleRNNClassifier
+
+
+class SimpleRNNTransformer(
+    ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+):
+    """Turn sequences into the states in which a trained network ends.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        The network to train, with ``hidden_states``; None is SimpleRNNClassifier().
+    random_state : int, RandomState instance or None, default=None
+        That of the network, if ``estimator`` is None.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The trained network.
+    n_features_in_ : int
+        Width of X, if it was an array.
+
+    Examples
+    --------
+    >>> from crnn import SimpleRNNClassifier, SimpleRNNTransformer
+    >>> X = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10
+    >>> y = [1, 0, 1, 0] * 10
+    >>> transformer = SimpleRNNTransformer(SimpleRNNClassifier(2, random_state=0)).fit(X, y)
+    >>> transformer.transform([[1, 3, 2]]).shape
+    (1, 2)
+    >>> list(transformer.get_feature_names_out())
+    ['simplernntransformer0', 'simplernntransformer1']
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "hidden_states"]), None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimator=None, *, random_state=None):
+        self.estimator = estimator
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Train the network on sequences X and targets y.
+
+        Parameters
+        ----------
+        X : {array-like, list of sequences} of n_samples
+            Token ids or float series, as the network reads them.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What the network is to learn.
+
+        Returns
+        -------
+        self : SimpleRNNTransformer
+        """
+        network = self.estimator
+        if network is None:
+            network = SimpleRNNClassifier(random_state=self.random_state)
+        self.estimator_ = clone(network).fit(X, y)
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def transform(self, X):
+        """States after the last step.
+
+        Parameters
+        ----------
+        X : {array-like, list of sequences} of n_samples
+            Token ids or float series, as in ``fit``.
+
+        Returns
+        -------
+        states : ndarray of shape (n_samples, units)
+        """
+        check_is_fitted(self)
+        return self.estimator_.hidden_states(X)
+
+    @property
+    def _n_features_out(self):
+        return len(self.estimator_.bias_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []  # states have the precision of the network
+        return tags

@@ -1,0 +1,177 @@
+"""What steers training: early stopping, schedules, penalty, clipping, held-out data, metrics."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
+
+from crnn import SimpleRNNClassifier
+
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+
+
+def data(n=120, seed=0):
+    """Ids whose class is whether a 3 is among the last two, and sometimes wrong."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(1, 9, (n, 6))
+    return X, (X[:, -2:] == 3).any(axis=1) ^ (rng.random(n) < 0.1)
+
+
+def small(**options):
+    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 4, "random_state": 0}
+    return SimpleRNNClassifier(8, **defaults | options)
+
+
+def weights(clf):
+    return {name: getattr(clf, name).copy() for name in WEIGHTS}
+
+
+def assert_same(a, b, **tolerance):
+    for name in WEIGHTS:
+        np.testing.assert_allclose(getattr(a, name), getattr(b, name), err_msg=name, **tolerance)
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_early_stopping_goes_back_to_the_best_epoch(held_out):
+    X, y = data()
+    clf = small(
+        learning_rate=0.02, max_iter=200, early_stopping=True, n_iter_no_change=5, tol=0.01,
+        validation_fraction=0.5 if held_out else 0,
+    ).fit(X, y)  # fmt: skip
+    losses = np.array(clf.history_["val_loss" if held_out else "loss"])
+    assert clf.n_iter_ == len(losses) < 200
+    best, kept = np.inf, 0
+    for epoch, loss in enumerate(losses):
+        if loss < best - 0.01:
+            best, kept = loss, epoch
+    assert kept == len(losses) - 1 - 5
+    if held_out:
+        assert log_loss(y[60:], clf.predict_proba(X[60:])) == pytest.approx(losses[kept], rel=1e-5)
+    same = clone(clf).set_params(early_stopping=False, max_iter=kept + 1).fit(X, y)
+    assert_same(clf, same, rtol=0)
+
+
+def test_without_early_stopping_the_last_epoch_counts():
+    X, y = data()
+    clf = small(learning_rate=0.02, max_iter=60, n_iter_no_change=1, validation_fraction=0.5)
+    losses = clf.fit(X, y).history_["val_loss"]
+    assert len(losses) == 60
+    assert log_loss(y[60:], clf.predict_proba(X[60:])) == pytest.approx(losses[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
+def test_learning_rates_by_schedule(optimizer):
+    X, y = data()
+    options = {"optimizer": optimizer, "learning_rate": 0.1, "momentum": 0.5}
+    # A tolerance that no epoch but the first can meet: the rate falls after epochs 3, 5, ...
+    adaptive = {"learning_rate_schedule": "adaptive", "tol": 100.0, "n_iter_no_change": 2}
+    inverse = {"learning_rate_schedule": "invscaling", "power_t": 0.7}
+    rates = {
+        "adaptive": [0.1, 0.1, 0.1, 0.02, 0.02, 0.004],
+        "invscaling": [0.1 / epoch**0.7 for epoch in range(1, 7)],
+    }
+    for changing in (adaptive, inverse):
+        clf = small(max_iter=6, **options, **changing).fit(X, y)
+        by_hand = small(**options)
+        for rate in rates[changing["learning_rate_schedule"]]:
+            by_hand.set_params(learning_rate=rate).partial_fit(X, y, classes=[False, True])
+        assert_same(clf, by_hand, rtol=1e-4, atol=1e-6)
+        constant = small(max_iter=6, **options).fit(X, y)
+        assert not np.allclose(clf.kernel_, constant.kernel_, rtol=1e-3)
+
+
+def test_a_lower_rate_is_tried_before_stopping():
+    X, y = data()
+    options = {"tol": 100.0, "n_iter_no_change": 3, "early_stopping": True, "max_iter": 50}
+    assert small(**options).fit(X, y).n_iter_ == 4
+    assert small(**options, learning_rate_schedule="adaptive").fit(X, y).n_iter_ == 7
+
+
+def one_step(**options):
+    """Weights before and after one step of gradient descent on all samples."""
+    X, y = data()
+    clf = small(optimizer="sgd", learning_rate=0.5, batch_size=120, dtype="float64", max_iter=1)
+    clf.fit(X, y)
+    before = weights(clf)
+    clf.set_params(warm_start=True, **options).fit(X, y)
+    return before, weights(clf)
+
+
+def test_penalty():
+    before, plain = one_step()
+    _, penalized = one_step(alpha=0.1)
+    for name in WEIGHTS:
+        held_down = name in ("kernel_", "recurrent_kernel_", "coef_")
+        shrinkage = 0.5 * 0.1 * before[name] * held_down
+        np.testing.assert_allclose(penalized[name], plain[name] - shrinkage, atol=1e-14)
+
+
+def test_clipping_by_value():
+    before, plain = one_step()
+    _, clipped = one_step(clip_value=1e-3)
+    for name in WEIGHTS:
+        step = np.clip(plain[name] - before[name], -0.5e-3, 0.5e-3)
+        np.testing.assert_allclose(clipped[name], before[name] + step, atol=1e-14)
+
+
+@pytest.mark.parametrize("limit", [1e-3, 1e3])
+def test_clipping_by_norm(limit):
+    before, plain = one_step()
+    _, clipped = one_step(clip_norm=limit)
+    norm = np.sqrt(sum(((plain[n] - before[n]) ** 2).sum() for n in WEIGHTS)) / 0.5
+    assert 1e-3 < norm < 1e3
+    for name in WEIGHTS:
+        step = (plain[name] - before[name]) * min(1, limit / norm)
+        np.testing.assert_allclose(clipped[name], before[name] + step, atol=1e-14)
+
+
+@pytest.mark.parametrize("scoring", ["f1", ["f1", "roc_auc"]])
+def test_scorers_of_held_out_data(scoring):
+    X, y = data()
+    clf = small(validation_fraction=0.25, scoring=scoring).fit(X, y)
+    assert clf.history_["val_f1"][-1] == f1_score(y[90:], clf.predict(X[90:]))
+    assert len(clf.history_["val_f1"]) == 4
+    if len(scoring) == 2 and isinstance(scoring, list):
+        wanted = roc_auc_score(y[90:], clf.predict_proba(X[90:])[:, 1])
+        assert clf.history_["val_roc_auc"][-1] == pytest.approx(wanted)
+    assert_same(clf, small(validation_fraction=0.25).fit(X, y), rtol=0)
+    passed = small(scoring=scoring).fit(X[:90], y[:90], X_val=X[90:], y_val=y[90:])
+    assert passed.history_["val_f1"] == clf.history_["val_f1"]
+
+
+def test_scorers_need_held_out_data():
+    X, y = data()
+    with pytest.raises(ValueError, match="scoring='f1' measures validation data"):
+        small(scoring="f1").fit(X, y)
+    with pytest.raises(ValueError, match="f_one"):
+        small(scoring="f_one", validation_fraction=0.5).fit(X, y)
+    with pytest.raises(ValueError, match="f_one"):
+        small(scoring=["f_one"], validation_fraction=0.5).fit(X, y)
+
+
+def test_stratified_draw():
+    X, y = data()
+    order = np.argsort(y, kind="stable")
+    X, y = X[order], y[order]
+    options = {"validation_fraction": y.mean() + 0.05, "class_weight": "balanced"}
+    with pytest.raises(ValueError, match="none of class True"):  # the tail has them all
+        small(**options).fit(X, y)
+    a, b = (small(**options, stratify=True).fit(X, y) for _ in range(2))
+    assert_same(a, b, rtol=0)
+    assert a.history_["val_loss"] == b.history_["val_loss"]
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
+@pytest.mark.parametrize("schedule", ["constant", "invscaling"])
+def test_training_goes_on_bit_for_bit(optimizer, schedule):
+    X, y = data()
+    options = {"optimizer": optimizer, "momentum": 0.5, "learning_rate_schedule": schedule}
+    whole = small(max_iter=6, **options).fit(X, y)
+    first = small(max_iter=2, **options, warm_start=True).fit(X, y)
+    again = pickle.loads(pickle.dumps(first)).fit(X, y)
+    again.partial_fit(X, y)
+    again = pickle.loads(pickle.dumps(again)).partial_fit(X, y)
+    assert_same(whole, again, rtol=0)
+    assert whole.history_ == again.history_

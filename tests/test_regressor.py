@@ -1,0 +1,127 @@
+"""Numbers as targets, several labels as targets, states as features."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, mean_squared_error
+from sklearn.pipeline import make_pipeline
+
+from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
+
+
+def walks(n=200, T=6, seed=0):
+    """Series of steps, with the sum and the last step as targets."""
+    X = np.random.default_rng(seed).uniform(-1, 1, (n, T, 1))
+    return X, np.column_stack([X.sum(axis=(1, 2)), X[:, -1, 0]])
+
+
+def head(model, X):
+    return model.hidden_states(X) @ model.coef_.T + model.intercept_
+
+
+@pytest.mark.parametrize("part", [np.s_[:, 0], np.s_[:, :1], np.s_[:]], ids=["n", "n1", "n2"])
+def test_regression(part):
+    X, Y = walks()
+    y = Y[part]
+    reg = SimpleRNNRegressor(16, max_iter=60, random_state=0).fit(X[:150], y[:150])
+    assert reg.score(X[150:], y[150:]) > 0.9
+    assert reg.predict(X).shape == y.shape
+    np.testing.assert_allclose(reg.predict(X), head(reg, X).reshape(y.shape), rtol=1e-5, atol=1e-6)
+    assert reg.n_outputs_ == (1 if y.ndim == 1 else y.shape[1])
+
+
+def test_history_of_a_regression():
+    X, Y = walks()
+    reg = SimpleRNNRegressor(8, max_iter=3, validation_fraction=0.25, random_state=0).fit(X, Y)
+    assert list(reg.history_) == ["loss", "mean_absolute_error", "val_loss",
+                                  "val_mean_absolute_error"]  # fmt: skip
+    error = reg.predict(X[150:]) - Y[150:]
+    assert reg.history_["val_loss"][-1] == pytest.approx((error**2).mean(), rel=1e-5)
+    assert reg.history_["val_mean_absolute_error"][-1] == pytest.approx(abs(error).mean(), rel=1e-5)
+
+
+def test_weights_of_a_regression():
+    """Samples of weight zero do not count."""
+    X, Y = walks()
+    y = Y[:, 0].copy()
+    y[::2] = 100
+    weights = np.arange(len(y)) % 2
+    reg = SimpleRNNRegressor(8, max_iter=40, random_state=0).fit(X, y, sample_weight=weights)
+    assert mean_squared_error(y[1::2], reg.predict(X[1::2])) < 0.2
+
+
+def test_regression_in_parts_is_regression():
+    X, Y = walks()
+    whole = SimpleRNNRegressor(8, max_iter=3, random_state=0, batch_size=32).fit(X, Y)
+    parts = SimpleRNNRegressor(8, random_state=0, batch_size=32)
+    for _ in range(3):
+        parts.partial_fit(X, Y)
+    np.testing.assert_array_equal(whole.predict(X), parts.predict(X))
+
+
+def test_targets_that_do_not_fit():
+    X, Y = walks()
+    reg = SimpleRNNRegressor(8, max_iter=1).fit(X, Y)
+    before = reg.predict(X)
+    with pytest.raises(ValueError, match="y has 1 outputs, but the model was fitted on 2"):
+        reg.partial_fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        reg.fit(X, np.where(Y > 0, np.nan, Y))
+    np.testing.assert_array_equal(reg.predict(X), before)
+
+
+def labels(n=300, seed=0):
+    """Ids of which label 0 says whether 3 occurs, label 1 whether the last is even."""
+    X = np.random.default_rng(seed).integers(1, 8, (n, 5))
+    return X, np.column_stack([(X == 3).any(axis=1), X[:, -1] % 2 == 0]).astype(int)
+
+
+def test_several_labels():
+    X, Y = labels()
+    clf = SimpleRNNClassifier(16, max_iter=60, vocabulary_size=8, random_state=0)
+    clf.fit(X[:250], Y[:250])
+    assert clf.score(X[250:], Y[250:]) > 0.85
+    np.testing.assert_array_equal(clf.classes_, [0, 1])
+    logits = head(clf, X).astype(float)
+    np.testing.assert_allclose(clf.decision_function(X), logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(clf.predict_proba(X), expit(logits), rtol=1e-4)
+    np.testing.assert_allclose(clf.predict_log_proba(X), np.log(expit(logits)), rtol=1e-3)
+    np.testing.assert_array_equal(clf.predict(X), logits > 0)
+    assert clf.score(X, Y) == accuracy_score(Y, clf.predict(X))
+
+
+def test_several_labels_in_parts():
+    X, Y = labels()
+    clf = SimpleRNNClassifier(8, vocabulary_size=8, max_iter=2, random_state=0, batch_size=50)
+    parts = SimpleRNNClassifier(8, vocabulary_size=8, random_state=0, batch_size=50)
+    parts.partial_fit(X, Y).partial_fit(X, Y, classes=[0, 1])
+    np.testing.assert_array_equal(clf.fit(X, Y).predict_proba(X), parts.predict_proba(X))
+    with pytest.raises(ValueError, match=r"y has shape \(300,\), but the model was fitted on"):
+        parts.partial_fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="class_weight='balanced' is for one label a sample"):
+        clf.set_params(class_weight="balanced").fit(X, Y)
+
+
+def test_states_as_features():
+    X, Y = labels()
+    transformer = SimpleRNNTransformer(SimpleRNNClassifier(4, max_iter=2, random_state=0))
+    states = transformer.fit_transform(X, Y[:, 1])
+    np.testing.assert_array_equal(states, transformer.estimator_.hidden_states(X))
+    frame = transformer.set_output(transform="pandas").transform(X)
+    assert list(frame.columns) == [f"simplernntransformer{i}" for i in range(4)]
+    assert not hasattr(transformer.estimator, "kernel_"), "what was passed is not to be trained"
+
+
+def test_states_beside_columns():
+    X, Y = labels()
+    frame = pd.DataFrame(X, columns=[f"step{i}" for i in range(5)]).assign(extra=Y[:, 0] * 1.0)
+    network = SimpleRNNTransformer(SimpleRNNRegressor(8, max_iter=40, random_state=0))
+    columns = ColumnTransformer([("rnn", network, list(frame.columns[:5])),
+                                 ("rest", "passthrough", ["extra"])])  # fmt: skip
+    y = Y[:, 1] & Y[:, 0]
+    model = make_pipeline(columns, LogisticRegression(C=100)).fit(frame[:250], y[:250])
+    assert model.score(frame[250:], y[250:]) > 0.9
+    assert columns.fit(frame, y).get_feature_names_out()[-1] == "rest__extra"
