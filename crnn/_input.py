@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_n_features, validate_data
 
 from crnn._sequences import (
     flatten,
@@ -52,7 +52,10 @@ def read(estimator, X, *, reset):
     _refuse_text(X)
     if type(X) is np.ndarray and X.dtype.kind in "iu" and X.ndim == 2 and len(X):
         # Nothing is left to check but the width: a third of the time that one review takes.
-        X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if reset or hasattr(estimator, "feature_names_in_"):
+            X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+        else:
+            _check_n_features(estimator, X, reset=False)
     else:
         integers = _holds_integers(X)
         X = validate_data(estimator, X, reset=reset, allow_nd=True)

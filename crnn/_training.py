@@ -112,9 +112,11 @@ class Trainer:
         """Batches over all sequences in turn, with the places of their members."""
         H = len(self.network.parameters["bias"])
         width = 4 if sequences.are_tokens else sequences.values.shape[1] + H
-        chunk = np.cumsum(sequences.lengths * width + 2 * H) // CHUNK_NUMBERS
-        bounds = np.flatnonzero(np.diff(chunk)) + 1
-        for indices in np.split(np.arange(len(sequences)), bounds):
+        numbers = np.cumsum(sequences.lengths * width + 2 * H)
+        chunks = [np.arange(len(sequences))]
+        if len(numbers) and numbers[-1] >= CHUNK_NUMBERS:
+            chunks = np.split(chunks[0], np.flatnonzero(np.diff(numbers // CHUNK_NUMBERS)) + 1)
+        for indices in chunks:
             batch = self.pack(sequences, indices)
             yield batch, indices[batch.order]
 
