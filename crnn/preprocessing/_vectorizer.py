@@ -1,123 +1,29 @@
-"""From raw text to what the network reads: padded matrices of word ids, in reading order."""
+"""Words -> ids, by a vocabulary that is learned from the documents."""
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Integral
 from operator import itemgetter
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["SequenceVectorizer", "pad_sequences"]
-
-PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
-
-# Runs of anything but white space and the punctuation that Keras filters; an apostrophe stays.
-WORD_PATTERN = r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+"""
-
-
-def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0):
-    """Pad and truncate sequences to one common length.
-
-    Parameters
-    ----------
-    sequences : sized iterable of n_samples sequences
-        Each sequence is a list or an array. Its items are scalars or arrays of one shape, the
-        same in all sequences.
-    maxlen : int, default=None
-        Length of the result; None stands for the length of the longest sequence.
-    dtype : str or dtype, default="int32"
-        Type of the result. Strings of any length take `dtype=object`.
-    padding : {"pre", "post"}, default="pre"
-        Whether `value` fills up the front or the back of the short sequences.
-    truncating : {"pre", "post"}, default="pre"
-        Whether long sequences lose their front or their back.
-    value : float or str, default=0
-        What to pad with.
-
-    Returns
-    -------
-    padded : ndarray of shape (n_samples, maxlen) or (n_samples, maxlen, ...)
-        The sequences as rows of one array.
-
-    Raises
-    ------
-    ValueError
-        If `sequences` or one of its items is not iterable, if the shapes of the items differ,
-        if `padding` or `truncating` is an unknown word, or if `value` is a string and `dtype`
-        has no room for it.
-
-    References
-    ----------
-    .. [1] `keras.utils.pad_sequences <https://keras.io/api/data_loading/timeseries/>`_, whose
-       semantics are followed.
-
-    Examples
-    --------
-    >>> from crnn.preprocessing import pad_sequences
-    >>> pad_sequences([[1], [2, 3], [4, 5, 6]])
-    array([[0, 0, 1],
-           [0, 2, 3],
-           [4, 5, 6]], dtype=int32)
-    >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2, padding="post")
-    array([[1, 0],
-           [2, 3],
-           [5, 6]], dtype=int32)
-    """
-    if padding not in ("pre", "post"):
-        raise ValueError(f'Padding type "{padding}" not understood; use "pre" or "post".')
-    if truncating not in ("pre", "post"):
-        raise ValueError(f'Truncating type "{truncating}" not understood; use "pre" or "post".')
-    if isinstance(value, str) and np.dtype(dtype).kind not in "OSU":
-        raise ValueError(
-            f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}. "
-            "Use `dtype=object` for strings of any length."
-        )
-    lengths = _lengths(sequences)
-    if maxlen is None:
-        if not lengths:
-            raise ValueError("`maxlen` must be given when `sequences` is empty.")
-        maxlen = max(lengths)
-    sample_shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
-
-    padded = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
-    for position, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
-        kept = min(length, maxlen)
-        start = length - kept if truncating == "pre" else 0
-        items = np.asarray(sequence[start : start + kept], dtype=dtype)
-        if length and items.shape[1:] != sample_shape:
-            raise ValueError(
-                f"Shape of sample {items.shape[1:]} of sequence at position {position} is "
-                f"different from expected shape {sample_shape}, that of the first sequence."
-            )
-        if kept:
-            target = slice(maxlen - kept, None) if padding == "pre" else slice(kept)
-            padded[position, target] = items
-    return padded
+from crnn.preprocessing._documents import (
+    FIRST_WORD,
+    OUT_OF_VOCABULARY,
+    PAD,
+    START,
+    WORD_PATTERN,
+    BaseSequenceVectorizer,
+    check_documents,
+)
 
 
-def _lengths(sequences):
-    if not hasattr(sequences, "__len__"):
-        raise ValueError(
-            f"`sequences` must be iterable and have a length; got {sequences!r}. "
-            "Pass a list of sequences."
-        )
-    lengths = []
-    for sequence in sequences:
-        if not hasattr(sequence, "__len__"):
-            raise ValueError(
-                f"`sequences` must be a list of iterables. Found non-iterable: {sequence}"
-            )
-        lengths.append(len(sequence))
-    return lengths
-
-
-class SequenceVectorizer(TransformerMixin, BaseEstimator):
+class SequenceVectorizer(BaseSequenceVectorizer):
     """Turn raw documents into sequences of word ids, in reading order.
 
     The counterpart of :class:`~sklearn.feature_extraction.text.CountVectorizer` for models
@@ -183,6 +89,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
 
     See Also
     --------
+    HashingSequenceVectorizer : Learns nothing, for data that do not fit in memory.
     pad_sequences : Pads sequences of ids made elsewhere.
     sklearn.feature_extraction.text.CountVectorizer : Counts words and forgets their order.
 
@@ -203,15 +110,8 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
+        **BaseSequenceVectorizer._parameter_constraints,
         "max_features": [Interval(Integral, FIRST_WORD + 1, None, closed="left"), None],
-        "maxlen": [Interval(Integral, 1, None, closed="left"), None],
-        "lowercase": ["boolean"],
-        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
-        "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
-        "token_pattern": [str],
-        "preprocessor": [callable, None],
-        "tokenizer": [callable, None],
-        "stop_words": [StrOptions({"english"}), list, None],
         "max_df": [
             Interval(RealNotInt, 0, 1, closed="both"),
             Interval(Integral, 1, None, closed="left"),
@@ -221,12 +121,6 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
         ],
         "vocabulary": [Mapping, HasMethods("__iter__"), None],
-        "padding": [StrOptions({"pre", "post"})],
-        "truncating": [StrOptions({"pre", "post"})],
-        "input": [StrOptions({"filename", "file", "content"})],
-        "encoding": [str],
-        "decode_error": [StrOptions({"strict", "ignore", "replace"})],
-        "dtype": "no_validation",  # _check_dtype does
     }
 
     def __init__(
@@ -292,7 +186,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             If `X` is a single string, if no word is left for the vocabulary, or if
             `vocabulary` is not usable.
         """
-        _check_documents(X)
+        check_documents(X)
         if self.vocabulary is None:
             self._learn(X)
         else:
@@ -317,7 +211,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         ids : ndarray of shape (n_samples, maxlen) or list of ndarray
             The ids of the words, a list of arrays if `maxlen` is None.
         """
-        _check_documents(X)
+        check_documents(X)
         if self.vocabulary is None:
             return self._to_output(self._learn(X))
         vocabulary = self._given_vocabulary()
@@ -338,9 +232,9 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
         ids : ndarray of shape (n_samples, maxlen) or list of ndarray
             The ids of the words, a list of arrays if `maxlen` is None.
         """
-        _check_documents(X)
+        check_documents(X)
         vocabulary = self._fitted_vocabulary()
-        self._check_dtype(vocabulary)
+        self._check_dtype(max(vocabulary.values()))
         return self._to_output(self._look_up(X, vocabulary))
 
     def inverse_transform(self, X):
@@ -393,7 +287,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             n_documents=len(ends) - 1,
         )
         vocabulary = {words[number]: id_ for id_, number in enumerate(chosen, FIRST_WORD)}
-        self._check_dtype(vocabulary)
+        self._check_dtype(max(vocabulary.values()))
         self.vocabulary_ = vocabulary
 
         ids = np.full(len(words), OUT_OF_VOCABULARY)
@@ -446,7 +340,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"No id in vocabulary is less than max_features={bound}; raise max_features."
             )
-        self._check_dtype(vocabulary)
+        self._check_dtype(max(vocabulary.values()))
         return vocabulary
 
     def _fitted_vocabulary(self):
@@ -454,45 +348,3 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator):
             return self._given_vocabulary()
         check_is_fitted(self)
         return self.vocabulary_
-
-    def _check_dtype(self, vocabulary):
-        dtype = np.dtype(self.dtype)
-        largest = max(vocabulary.values())
-        if not np.issubdtype(dtype, np.integer) or np.iinfo(dtype).max < largest:
-            raise ValueError(
-                f"dtype={self.dtype!r} cannot hold the ids up to {largest}; use np.int32."
-            )
-
-    def _build_analyzer(self):
-        own = self.get_params(deep=False)
-        shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
-        return CountVectorizer(**shared).build_analyzer()
-
-    def _to_output(self, sequences):
-        """Put the start in front of each sequence of ids; pad unless `maxlen` is None."""
-        started = [
-            np.concatenate(([START], ids), dtype=self.dtype, casting="unsafe") for ids in sequences
-        ]
-        if self.maxlen is None:
-            return started
-        return pad_sequences(
-            started,
-            maxlen=self.maxlen,
-            dtype=self.dtype,
-            padding=self.padding,
-            truncating=self.truncating,
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
-
-def _check_documents(X):
-    if isinstance(X, str) or not isinstance(X, Iterable):
-        raise ValueError(
-            "Iterable over raw text documents expected, "
-            f"{'string' if isinstance(X, str) else type(X).__name__} object received."
-        )

@@ -1,0 +1,7 @@
+"""From raw text to what the network reads: sequences of word ids, in reading order."""
+
+from crnn.preprocessing._hashing import HashingSequenceVectorizer
+from crnn.preprocessing._padding import pad_sequences
+from crnn.preprocessing._vectorizer import SequenceVectorizer
+
+__all__ = ["HashingSequenceVectorizer", "SequenceVectorizer", "pad_sequences"]

@@ -1,0 +1,79 @@
+"""What vectorizers share: documents -> words, ids of words -> padded ids."""
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from crnn.preprocessing._padding import pad_sequences
+
+PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
+
+# Runs of anything but white space and the punctuation that Keras filters; an apostrophe stays.
+WORD_PATTERN = r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+"""
+
+
+class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
+    """Analyses documents as CountVectorizer does, and keeps the order of the words."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "maxlen": [Interval(Integral, 1, None, closed="left"), None],
+        "lowercase": ["boolean"],
+        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
+        "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
+        "token_pattern": [str],
+        "preprocessor": [callable, None],
+        "tokenizer": [callable, None],
+        "stop_words": [StrOptions({"english"}), list, None],
+        "padding": [StrOptions({"pre", "post"})],
+        "truncating": [StrOptions({"pre", "post"})],
+        "input": [StrOptions({"filename", "file", "content"})],
+        "encoding": [str],
+        "decode_error": [StrOptions({"strict", "ignore", "replace"})],
+        "dtype": "no_validation",  # _check_dtype does
+    }
+
+    def _check_dtype(self, largest):
+        dtype = np.dtype(self.dtype)
+        if not np.issubdtype(dtype, np.integer) or np.iinfo(dtype).max < largest:
+            raise ValueError(
+                f"dtype={self.dtype!r} cannot hold the ids up to {largest}; use np.int32."
+            )
+
+    def _build_analyzer(self):
+        own = self.get_params(deep=False)
+        shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
+        return CountVectorizer(**shared).build_analyzer()
+
+    def _to_output(self, sequences):
+        """Put the start in front of each sequence of ids; pad unless `maxlen` is None."""
+        started = [
+            np.concatenate(([START], ids), dtype=self.dtype, casting="unsafe") for ids in sequences
+        ]
+        if self.maxlen is None:
+            return started
+        return pad_sequences(
+            started,
+            maxlen=self.maxlen,
+            dtype=self.dtype,
+            padding=self.padding,
+            truncating=self.truncating,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def check_documents(X):
+    if isinstance(X, str) or not isinstance(X, Iterable):
+        raise ValueError(
+            "Iterable over raw text documents expected, "
+            f"{'string' if isinstance(X, str) else type(X).__name__} object received."
+        )

@@ -1,0 +1,194 @@
+"""Words -> ids, by their hash: nothing is learned, so nothing has to fit in memory."""
+
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils import murmurhash3_32
+from sklearn.utils._param_validation import Interval
+
+from crnn.preprocessing._documents import (
+    FIRST_WORD,
+    WORD_PATTERN,
+    BaseSequenceVectorizer,
+    check_documents,
+)
+
+
+class HashingSequenceVectorizer(BaseSequenceVectorizer):
+    """Turn raw documents into sequences of word ids without a vocabulary.
+
+    The counterpart of :class:`~sklearn.feature_extraction.text.HashingVectorizer` for models that
+    read words one after the other. The id of a word is its hash, so that documents can be read in
+    any number of parts, on any number of machines, and unpickled models agree. Words may share an
+    id, and ids cannot be turned back into words.
+
+    As with :class:`SequenceVectorizer`, 0 is padding, 1 the start of a document, and words have
+    the ids from 3 on; no word is unknown.
+
+    Parameters
+    ----------
+    n_features : int, default=2**14
+        Bound of the ids: every id is less than `n_features`, so that it is the `vocabulary_size`
+        of the network.
+    maxlen : int, default=500
+        Number of ids per document, the start included. None gives ragged output, a list of
+        arrays.
+    lowercase : bool, default=True
+        Convert the documents to lower case first.
+    strip_accents : {"ascii", "unicode"} or callable, default=None
+        How to remove accents; None leaves them.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        What a token is. A callable turns a document into its tokens.
+    token_pattern : str, default=all runs of letters, digits and apostrophes
+        Regular expression of a token if `analyzer == "word"`. The default cuts as Keras
+        does, at white space and at each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~``. Unlike the
+        pattern of `CountVectorizer` it keeps words of one letter ("a", "i") and contractions
+        ("isn't"), which matter to a model that reads sentences.
+    preprocessor : callable, default=None
+        Replaces lower-casing and the removal of accents.
+    tokenizer : callable, default=None
+        Replaces `token_pattern`.
+    stop_words : {"english"} or list, default=None
+        Words to leave out. They get no id, not even that of unknown words.
+    padding : {"pre", "post"}, default="pre"
+        Where short documents are padded.
+    truncating : {"pre", "post"}, default="pre"
+        Where long documents are cut. "pre" keeps the last `maxlen` ids.
+    input : {"filename", "file", "content"}, default="content"
+        Whether documents are given as names of files, as open files or as text.
+    encoding : str, default="utf-8"
+        Encoding of documents that are bytes or files.
+    decode_error : {"strict", "ignore", "replace"}, default="strict"
+        What to do with bytes that are not valid in `encoding`.
+    dtype : dtype, default=np.int32
+        Integer type of the ids.
+
+    See Also
+    --------
+    SequenceVectorizer : Learns the vocabulary, and has an id for each word.
+
+    References
+    ----------
+    .. [1] Weinberger et al. (2009), Feature hashing for large scale multitask learning.
+
+    Examples
+    --------
+    >>> from crnn.preprocessing import HashingSequenceVectorizer
+    >>> vectorizer = HashingSequenceVectorizer(maxlen=5)
+    >>> ids = vectorizer.transform(["Good, not bad!", "not good"])
+    >>> ids.shape, bool(ids[0, 2] == ids[1, 4])
+    ((2, 5), True)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseSequenceVectorizer._parameter_constraints,
+        "n_features": [Interval(Integral, FIRST_WORD + 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_features=2**14,
+        maxlen=500,
+        *,
+        lowercase=True,
+        strip_accents=None,
+        analyzer="word",
+        token_pattern=WORD_PATTERN,
+        preprocessor=None,
+        tokenizer=None,
+        stop_words=None,
+        padding="pre",
+        truncating="pre",
+        input="content",
+        encoding="utf-8",
+        decode_error="strict",
+        dtype=np.int32,
+    ):
+        self.n_features = n_features
+        self.maxlen = maxlen
+        self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self.analyzer = analyzer
+        self.token_pattern = token_pattern
+        self.preprocessor = preprocessor
+        self.tokenizer = tokenizer
+        self.stop_words = stop_words
+        self.padding = padding
+        self.truncating = truncating
+        self.input = input
+        self.encoding = encoding
+        self.decode_error = decode_error
+        self.dtype = dtype
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters; nothing is learned.
+
+        Parameters
+        ----------
+        X : iterable of str, bytes or files
+            Not read.
+        y : None
+            Not used; here by scikit-learn's convention.
+
+        Returns
+        -------
+        self : HashingSequenceVectorizer
+        """
+        check_documents(X)
+        self._check_dtype(self.n_features - 1)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Check the parameters; nothing is learned.
+
+        Parameters
+        ----------
+        X : iterable of str, bytes or files
+            Not read.
+        y : None
+            Not used; here by scikit-learn's convention.
+
+        Returns
+        -------
+        self : HashingSequenceVectorizer
+        """
+        return self.fit(X, y)
+
+    def transform(self, X):
+        """Give documents as sequences of ids.
+
+        Parameters
+        ----------
+        X : iterable of str, bytes or files
+            The documents, as `input` says.
+
+        Returns
+        -------
+        ids : ndarray of shape (n_samples, maxlen) or list of ndarray
+            The ids of the words, a list of arrays if `maxlen` is None.
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single string.
+        """
+        self.fit(X)
+        analyze, known = self._build_analyzer(), {}
+        return self._to_output(self._hash(analyze(document), known) for document in X)
+
+    def _hash(self, words, known):
+        """Ids of the words; hashes of this call are kept in ``known``."""
+        size = self.n_features - FIRST_WORD
+        for word in words:
+            if word not in known:
+                known[word] = FIRST_WORD + murmurhash3_32(word, positive=True) % size
+        return [known[word] for word in words]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags

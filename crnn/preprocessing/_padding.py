@@ -1,0 +1,99 @@
+"""Sequences of unequal length -> one matrix."""
+
+import numpy as np
+
+
+def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0):
+    """Pad and truncate sequences to one common length.
+
+    Parameters
+    ----------
+    sequences : sized iterable of n_samples sequences
+        Each sequence is a list or an array. Its items are scalars or arrays of one shape, the
+        same in all sequences.
+    maxlen : int, default=None
+        Length of the result; None stands for the length of the longest sequence.
+    dtype : str or dtype, default="int32"
+        Type of the result. Strings of any length take `dtype=object`.
+    padding : {"pre", "post"}, default="pre"
+        Whether `value` fills up the front or the back of the short sequences.
+    truncating : {"pre", "post"}, default="pre"
+        Whether long sequences lose their front or their back.
+    value : float or str, default=0
+        What to pad with.
+
+    Returns
+    -------
+    padded : ndarray of shape (n_samples, maxlen) or (n_samples, maxlen, ...)
+        The sequences as rows of one array.
+
+    Raises
+    ------
+    ValueError
+        If `sequences` or one of its items is not iterable, if the shapes of the items differ,
+        if `padding` or `truncating` is an unknown word, or if `value` is a string and `dtype`
+        has no room for it.
+
+    References
+    ----------
+    .. [1] `keras.utils.pad_sequences <https://keras.io/api/data_loading/timeseries/>`_, whose
+       semantics are followed.
+
+    Examples
+    --------
+    >>> from crnn.preprocessing import pad_sequences
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]])
+    array([[0, 0, 1],
+           [0, 2, 3],
+           [4, 5, 6]], dtype=int32)
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2, padding="post")
+    array([[1, 0],
+           [2, 3],
+           [5, 6]], dtype=int32)
+    """
+    if padding not in ("pre", "post"):
+        raise ValueError(f'Padding type "{padding}" not understood; use "pre" or "post".')
+    if truncating not in ("pre", "post"):
+        raise ValueError(f'Truncating type "{truncating}" not understood; use "pre" or "post".')
+    if isinstance(value, str) and np.dtype(dtype).kind not in "OSU":
+        raise ValueError(
+            f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}. "
+            "Use `dtype=object` for strings of any length."
+        )
+    lengths = _lengths(sequences)
+    if maxlen is None:
+        if not lengths:
+            raise ValueError("`maxlen` must be given when `sequences` is empty.")
+        maxlen = max(lengths)
+    sample_shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
+
+    padded = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
+    for position, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
+        kept = min(length, maxlen)
+        start = length - kept if truncating == "pre" else 0
+        items = np.asarray(sequence[start : start + kept], dtype=dtype)
+        if length and items.shape[1:] != sample_shape:
+            raise ValueError(
+                f"Shape of sample {items.shape[1:]} of sequence at position {position} is "
+                f"different from expected shape {sample_shape}, that of the first sequence."
+            )
+        if kept:
+            target = slice(maxlen - kept, None) if padding == "pre" else slice(kept)
+            padded[position, target] = items
+    return padded
+
+
+def _lengths(sequences):
+    if not hasattr(sequences, "__len__"):
+        raise ValueError(
+            f"`sequences` must be iterable and have a length; got {sequences!r}. "
+            "Pass a list of sequences."
+        )
+    lengths = []
+    for sequence in sequences:
+        if not hasattr(sequence, "__len__"):
+            raise ValueError(
+                f"`sequences` must be a list of iterables. Found non-iterable: {sequence}"
+            )
+        lengths.append(len(sequence))
+    return lengths
