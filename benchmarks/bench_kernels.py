@@ -29,7 +29,7 @@ def job(request):
     ).fit(X, y)
     samples = clf._samples(*clf._read(X, y, None, reset=False))
     with single_threaded_blas():
-        yield clf._trainer(copy=True), samples, clf._optimizer
+        yield clf._trainer(copy=True), samples, clf._continued_optimizer()
 
 
 def test_step(benchmark, job):

@@ -40,7 +40,7 @@ class Steps:
         )  # fmt: skip
         clf.fit(X[:2], [0, 1])
         self.samples = clf._samples(*clf._read(X, y, None, reset=False))
-        self.trainer, self.optimizer = clf._trainer(copy=True), clf._optimizer
+        self.trainer, self.optimizer = clf._trainer(copy=True), clf._continued_optimizer()
         self.batches = [
             np.arange(i, min(i + batch_size, len(X))) for i in range(0, len(X), batch_size)
         ]
@@ -121,6 +121,9 @@ def plot(record, path):
         ax.loglog(x, one, "o-", label="1 thread")
         ax.loglog(x, many, "s-", label=f"{record['threads']} threads")
         ax.set(xlabel=names[letter], ylabel="ms a step", title="generated ids")
+        if letter == "H":
+            ax.set_xticks(x, labels=[f"{value:.0f}" for value in x])
+            ax.xaxis.minorticks_off()
         ax.legend()
     x, y = np.array(record["tokens"]["rows"]).T
     axes[4].plot(x, y, "o")
@@ -138,7 +141,7 @@ def main():
     parser.add_argument("--output-dir", type=Path, default="figures", help="default figures")
     args = parser.parse_args()
 
-    record = {"machine": describe({"crnn", "numpy", "scipy", "sklearn"}), "threads": args.threads}
+    record = {"machine": describe({"numpy", "scipy", "sklearn"}), "threads": args.threads}
     print(json.dumps(record["machine"], indent=2))
     rng = np.random.default_rng(0)
     usual = ", ".join(f"{letter} = {value}" for letter, value in USUAL.items())

@@ -41,7 +41,7 @@ def prepare(args):
         n_jobs=args.n_jobs,
     ).fit(X, y)  # fmt: skip
     samples = clf._samples(*clf._read(X, y, None, reset=False))
-    return clf._trainer(copy=True), samples, clf._optimizer
+    return clf._trainer(copy=True), samples, clf._continued_optimizer()
 
 
 def time_steps(trainer, samples, optimizer):

@@ -21,6 +21,6 @@ __all__ = [
 
 def __getattr__(name):
     # Imported when first used, as scikit-learn does it.
-    if name in ("datasets", "preprocessing"):
+    if name in ("callbacks", "datasets", "preprocessing"):
         return import_module(f"crnn.{name}")
     raise AttributeError(f"module 'crnn' has no attribute {name!r}")

@@ -63,6 +63,9 @@ PARAMETERS = """
         Epochs without improvement that early stopping and the "adaptive" schedule wait for.
     tol : float, default=1e-4
         How much lower the loss must be to count as an improvement.
+    callbacks : list of callable, default=None
+        Called after each epoch of ``fit`` with the estimator as if it had ended there, one after
+        the other; any of them ends the fit by returning True. See ``crnn.callbacks``.
     warm_start : bool, default=False
         Let ``fit`` continue from the fitted attributes as they stand.
     dtype : {"float32", "float64"}, default="float32"

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from copy import copy, deepcopy
+from functools import partial
 from numbers import Integral, Real
 from time import perf_counter
 from typing import NamedTuple
@@ -18,11 +19,13 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from crnn._core import ACTIVATIONS
 from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
+from crnn._persistence import load, save
 from crnn._schedule import Schedule
 from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._threads import n_threads_for, single_threaded_blas
@@ -40,7 +43,7 @@ class Validation(NamedTuple):
     y: object
 
 
-class BaseSimpleRNN(BaseEstimator):
+class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     """Embedding -> simple recurrent layer -> dense head, trained in epochs.
 
     A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_encode``, and
@@ -72,6 +75,7 @@ class BaseSimpleRNN(BaseEstimator):
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
@@ -106,6 +110,7 @@ class BaseSimpleRNN(BaseEstimator):
         early_stopping=False,
         n_iter_no_change=10,
         tol=1e-4,
+        callbacks=None,
         warm_start=False,
         dtype="float32",
         random_state=None,
@@ -136,6 +141,7 @@ class BaseSimpleRNN(BaseEstimator):
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.callbacks = callbacks
         self.warm_start = warm_start
         self.dtype = dtype
         self.random_state = random_state
@@ -172,6 +178,57 @@ class BaseSimpleRNN(BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
+    def save(self, path):
+        """Write the fitted estimator to a file that holds no code, unlike a pickle.
+
+        Training goes on from the loaded estimator bit for bit as from this one.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, an npz archive; an old one is replaced.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the labels are Python objects that are neither numbers nor text.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from crnn import SimpleRNNClassifier
+        >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]], [1, 0, 1, 0]
+        >>> clf = SimpleRNNClassifier(8, random_state=0).fit(X, y)
+        >>> with TemporaryDirectory() as folder:
+        ...     clf.save(Path(folder, "model.npz"))
+        ...     again = SimpleRNNClassifier.load(Path(folder, "model.npz"))
+        >>> bool((again.predict_proba(X) == clf.predict_proba(X)).all())
+        True
+        """
+        check_is_fitted(self)
+        save(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """Read an estimator that ``save`` has written.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        estimator : fitted estimator of this class
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another class, or holds what does not belong together.
+        """
+        return load(cls, path)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -179,7 +236,9 @@ class BaseSimpleRNN(BaseEstimator):
 
     # What fit is made of
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val):
+        epochs = Epochs(self, X, y, self.max_iter)
         with unchanged_on_error(self):
             raw, y, weights = self._read(X, y, sample_weight, reset=True)
             if self.warm_start and hasattr(self, "out_activation_"):
@@ -188,7 +247,8 @@ class BaseSimpleRNN(BaseEstimator):
                 self._start(raw, y)
             samples = self._samples(raw, y, weights)
             train, validation = self._split(X, y, samples, X_val, y_val)
-            self._train(train, validation, self.max_iter)
+            self._train(train, validation, self.max_iter, epochs)
+        epochs.finish()
         return self
 
     def _read(self, X, y, sample_weight, reset):
@@ -214,7 +274,7 @@ class BaseSimpleRNN(BaseEstimator):
         self._rng = check_random_state(self.random_state)
         vars(self).pop("embedding_", None)  # that of an earlier fit says nothing of this one
         to_attributes(self, draw(self._rng, self._shapes(raw), self.dtype))
-        self._optimizer = self._new_optimizer()
+        self._optimizer_state = self._new_optimizer().state
         self.history_ = {}
         self.n_iter_ = 0
 
@@ -295,7 +355,7 @@ class BaseSimpleRNN(BaseEstimator):
         """Samples as they count in training."""
         return samples
 
-    def _train(self, samples, validation, n_epochs):
+    def _train(self, samples, validation, n_epochs, epochs=None):
         """Train copies, so that an error leaves what is there, and put them in place."""
         trainer, optimizer = self._trainer(copy=True), self._continued_optimizer()
         parameters = trainer.network.parameters
@@ -309,33 +369,44 @@ class BaseSimpleRNN(BaseEstimator):
         n = len(samples.weights)
         batch_size = min(max(n // 50, 4), 128) if self.batch_size == "auto" else self.batch_size
         scorer, history = self._scorer(validation), deepcopy(self.history_)
+        as_fitted = partial(self._as_fitted, parameters, optimizer, history)
         first = self.n_iter_ + 1
         with single_threaded_blas():
             for epoch in range(first, first + n_epochs):
                 start = perf_counter()
+                if epochs is not None:
+                    epochs.begin()
                 schedule.begin(epoch, optimizer)
                 order = self._rng.permutation(n) if self.shuffle else np.arange(n)
                 row = trainer.train_epoch(samples, order, batch_size, optimizer)
                 check_finite(row, parameters, epoch)
                 if validation is not None:
                     row |= trainer.evaluate(validation.samples)
-                row |= self._scores(scorer, parameters, validation)
+                if scorer is not None:
+                    scores = scorer(as_fitted(), validation.X, validation.y)
+                    row |= {f"val_{name}": float(score) for name, score in scores.items()}
                 _append(history, row)
                 if self.verbose:
                     print_epoch(epoch, row, perf_counter() - start, n, header=epoch == first)
-                if schedule.end(row, parameters, optimizer):
+                stop = schedule.end(row, parameters, optimizer)
+                if (epochs is not None and epochs.end(as_fitted)) or stop:
                     break
         schedule.finish(parameters, optimizer)
-        to_attributes(self, parameters)
-        self._optimizer = optimizer
-        self.history_ = history
-        self.n_iter_ = epoch
+        vars(self).update(vars(as_fitted()))
+
+    def _as_fitted(self, parameters, optimizer, history):
+        """A copy of the estimator as if the fit ended here."""
+        model = copy(self)
+        to_attributes(model, {name: array.copy() for name, array in parameters.items()})
+        model._optimizer_state = deepcopy(optimizer.state)
+        model.history_ = deepcopy(history)
+        model.n_iter_ = len(history.get("loss", []))
+        return model
 
     def _continued_optimizer(self):
         """An optimiser of the parameters as they are now, with the state of the last training."""
         optimizer = self._new_optimizer()
-        if type(optimizer) is type(self._optimizer):
-            optimizer.state = deepcopy(self._optimizer.state)
+        optimizer.continue_from(self._optimizer_state)
         return optimizer
 
     def _scorer(self, validation):
@@ -343,15 +414,6 @@ class BaseSimpleRNN(BaseEstimator):
             return None
         names = [self.scoring] if isinstance(self.scoring, str) else list(self.scoring)
         return check_scoring(self, scoring=names)
-
-    def _scores(self, scorer, parameters, validation):
-        """The model as it stands after an epoch, measured by scikit-learn's scorers."""
-        if scorer is None:
-            return {}
-        model = copy(self)
-        to_attributes(model, parameters)
-        scores = scorer(model, validation.X, validation.y)
-        return {f"val_{name}": float(score) for name, score in scores.items()}
 
     # What prediction is made of
 

@@ -9,6 +9,8 @@ An optimiser updates a dict of parameter arrays in place. A gradient is an array
   outlives it. They make the dense update.
 """
 
+from copy import deepcopy
+
 import numpy as np
 
 from crnn import _core
@@ -23,7 +25,7 @@ PENALIZED = ("kernel", "recurrent_kernel", "head_kernel")
 
 
 class Optimizer:
-    """Settings, and a ``state`` that another optimiser of the same class may continue from.
+    """Settings, and a ``state`` of numbers that another optimiser of its rule may continue from.
 
     Before the rule comes what is done to the gradients: ``alpha`` w is added for a penalty
     alpha / 2 ||w||^2, then each number is limited to ``clip_value``, then all of them together are
@@ -33,7 +35,12 @@ class Optimizer:
     def __init__(self, learning_rate, *, alpha=0.0, clip_norm=None, clip_value=None):
         self.learning_rate = learning_rate
         self.alpha, self.clip_norm, self.clip_value = alpha, clip_norm, clip_value
-        self.state = {"n_steps": 0, "learning_rate_factor": 1.0}
+        self.state = {"rule": type(self).__name__, "n_steps": 0, "learning_rate_factor": 1.0}
+
+    def continue_from(self, state):
+        """Take over a copy of the state, if it is of the same rule."""
+        if state["rule"] == self.state["rule"]:
+            self.state = deepcopy(state)
 
     @property
     def rate(self):

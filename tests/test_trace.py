@@ -105,7 +105,7 @@ def test_ten_steps(kind, n_classes, dtype, tolerance):
     # Weights from elsewhere, put into a model of the right shapes whose optimiser is still new.
     rng = np.random.default_rng(1)
     clf.fit(X, y)
-    clf._optimizer = clf._new_optimizer()
+    clf._optimizer_state = clf._new_optimizer().state
     weights = [rng.normal(0, 0.5, getattr(clf, name).shape) for name in NAMES]
     for name, value in zip(NAMES, weights, strict=True):
         setattr(clf, name, value)

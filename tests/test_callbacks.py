@@ -1,0 +1,177 @@
+"""Callbacks: plain ones, those of crnn, and scikit-learn's protocol where it is installed."""
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.fixes import parse_version
+
+from crnn import SimpleRNNClassifier
+from crnn.callbacks import Checkpoint, EarlyStopping
+
+has_callbacks = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"),
+    reason="scikit-learn has callbacks from 1.9 on",
+)
+
+
+def data(n=60):
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 9, (n, 6))
+    return X, (X[:, -2:] == 3).any(axis=1)
+
+
+def small(**options):
+    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 4, "random_state": 0}
+    return SimpleRNNClassifier(4, **defaults | options)
+
+
+def test_plain_callbacks_see_the_estimator_after_each_epoch():
+    X, y = data()
+    seen = []
+    clf = small(callbacks=[lambda estimator: seen.append(estimator)]).fit(X, y)
+    assert [estimator.n_iter_ for estimator in seen] == [1, 2, 3, 4]
+    for estimator in seen:
+        same = small(max_iter=estimator.n_iter_).fit(X, y)
+        np.testing.assert_array_equal(estimator.predict_proba(X), same.predict_proba(X))
+        assert estimator.history_ == same.history_
+    np.testing.assert_array_equal(clf.predict_proba(X), seen[-1].predict_proba(X))
+
+
+def test_any_callback_stops_and_all_are_asked():
+    X, y = data()
+    calls = []
+    callbacks = [lambda e: e.n_iter_ == 2, lambda e: calls.append(e.n_iter_)]
+    clf = small(callbacks=callbacks).fit(X, y)
+    assert clf.n_iter_ == 2
+    assert calls == [1, 2]
+    assert clone(clf).fit(X, y).n_iter_ == 2
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_early_stopping(mode):
+    X, y = data()
+    stop = EarlyStopping("loss", patience=2, min_delta=100, mode=mode)
+    clf = small(max_iter=50, callbacks=[stop])
+    assert clf.fit(X, y).n_iter_ == 3
+    assert clf.fit(X, y).n_iter_ == 3  # it starts anew
+
+
+def test_early_stopping_waits_for_better_figures():
+    X, y = data()
+    options = {"validation_fraction": 0.5, "learning_rate": 0.05, "max_iter": 100}
+    clf = small(**options, callbacks=[EarlyStopping(patience=4)]).fit(X, y)
+    losses = clf.history_["val_loss"]
+    assert len(losses) < 100
+    assert int(np.argmin(losses)) == len(losses) - 1 - 4
+    last = log_loss(y[30:], clf.predict_proba(X[30:]))  # the weights of the last epoch stay
+    assert last == pytest.approx(losses[-1], rel=1e-5)
+
+
+def test_a_figure_that_is_not_there_changes_nothing():
+    X, y = data()
+    clf = small().fit(X, y)
+    before = clf.predict_proba(X)
+    clf.set_params(callbacks=[EarlyStopping("val_f1")])
+    with pytest.raises(ValueError, match="monitor='val_f1' is not in the history"):
+        clf.fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+def test_training_goes_on_from_a_checkpoint(tmp_path):
+    X, y = data()
+    clf = small(callbacks=[Checkpoint(tmp_path / "epoch-{epoch}.npz")]).fit(X, y)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"epoch-{i}.npz" for i in range(1, 5)]
+    again = SimpleRNNClassifier.load(tmp_path / "epoch-2.npz")
+    again.set_params(warm_start=True, max_iter=2).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert again.history_ == clf.history_
+
+
+def test_only_better_checkpoints(tmp_path):
+    X, y = data()
+    path = tmp_path / "best.npz"
+    options = {"validation_fraction": 0.5, "learning_rate": 0.05, "max_iter": 60}
+    clf = small(**options, callbacks=[Checkpoint(path, monitor="val_loss")]).fit(X, y)
+    losses = clf.history_["val_loss"]
+    assert SimpleRNNClassifier.load(path).n_iter_ == int(np.argmin(losses)) + 1 < 60
+
+
+class Record:
+    """A callback by scikit-learn's protocol."""
+
+    def __init__(self, last=100):
+        self.last, self.events, self.scores = last, [], []
+
+    def setup(self, estimator, context):
+        self.events.append("setup")
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X, y):
+        self.events.append(("begin", context.task_name, len(X), len(y)))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+        self.events.append(("end", context.task_name))
+        self.scores.append(fitted_estimator.score(X, y))
+        return context.task_name == "epoch" and fitted_estimator.n_iter_ >= self.last
+
+
+@has_callbacks
+def test_protocol_of_scikit_learn():
+    X, y = data()
+    record = Record(last=3)
+    clf = small().set_callbacks(record).fit(X, y)
+    epoch = [("begin", "epoch", 60, 60), ("end", "epoch")]
+    fit = [("begin", "fit", 60, 60), *3 * epoch, ("end", "fit")]
+    assert record.events == ["setup", *fit, "teardown"]
+    assert clf.n_iter_ == 3
+    assert record.scores[-2] == record.scores[-1] == clf.score(X, y)
+
+
+@has_callbacks
+def test_an_error_in_a_callback_changes_nothing():
+    class Broken(Record):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("broken")
+
+    X, y = data()
+    clf = small().fit(X, y)
+    before, broken = clf.predict_proba(X), Broken()
+    clf.set_callbacks(broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        clf.fit(X, y)
+    assert broken.events[-1] == "teardown"
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+@has_callbacks
+def test_callbacks_of_both_kinds(tmp_path):
+    from sklearn.callback import ScoringMonitor
+
+    X, y = data()
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = small(max_iter=50).set_callbacks(
+        monitor, EarlyStopping("loss", min_delta=100), Checkpoint(tmp_path / "last.npz")
+    )
+    clf.fit(X, y)
+    assert clf.n_iter_ == 4
+    assert SimpleRNNClassifier.load(tmp_path / "last.npz").n_iter_ == 4
+    logged = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    wanted = [small(max_iter=n).fit(X, y).score(X, y) for n in range(1, 5)]
+    np.testing.assert_allclose(logged, wanted)
+
+
+@has_callbacks
+def test_a_progress_bar_over_a_search(capfd):
+    pytest.importorskip("rich", reason="rich is not installed")
+    from sklearn.callback import ProgressBar
+
+    X, y = data()
+    search = GridSearchCV(small(max_iter=2), {"units": [2, 3]}, cv=2).set_callbacks(ProgressBar())
+    search.fit(X, y)
+    assert search.best_estimator_.n_iter_ == 2
+    assert capfd.readouterr().out.count("SimpleRNNClassifier - fit") == 5
