@@ -15,6 +15,7 @@ def cpu():
 
 
 def describe(modules):
+    import crnn
     from crnn import _core
 
     distributions = packages_distributions()
@@ -24,6 +25,7 @@ def describe(modules):
         "system": platform.platform(),
         "python": platform.python_version(),
         "instruction_set": _core.SIMD,
-        "versions": {m: version(distributions[m][0]) for m in sorted(modules)},
+        "versions": {"crnn": crnn.__version__}
+        | {m: version(distributions[m][0]) for m in sorted(modules)},
         "environment": {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP"))},
     }

@@ -202,7 +202,8 @@ def plot(record, path):
     left.set_xticks([*steps], labels=[*steps])
     left.minorticks_off()
     left.set_title(f"A training step: {BATCH} IMDB reviews of {T} words")
-    left.legend()
+    left.set_ylim(left.get_ylim()[0] / 20)  # room for the legend
+    left.legend(loc="lower right")
     narrowest = units[min(units)]["milliseconds"]
     per_second = {name: 1e3 * N_PREDICT / value for name, value in narrowest[MANY].items()}
     bars = right.barh([*per_second], [*per_second.values()])

@@ -188,7 +188,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         machine = measure_machine(compile_peak(folder), args.threads)
     show_machine(machine, args.threads)
-    record = {"machine": describe({"crnn", "numpy", "scipy"}) | machine, "stages": {}, "loop": {}}
+    record = {"machine": describe({"numpy", "scipy"}) | machine, "stages": {}, "loop": {}}
     rng = np.random.default_rng(0)
     args.n_jobs, args.steps = 1, 4
     for H in (32, 64, 128, 256):
