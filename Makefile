@@ -20,6 +20,9 @@ bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB 
 	$(PYTHON) benchmarks/peers.py
 	$(PYTHON) benchmarks/scaling.py
 	$(PYTHON) benchmarks/roofline.py
+	$(PYTHON) benchmarks/stages.py
+	$(PYTHON) benchmarks/footprint.py
+	$(PYTHON) benchmarks/text.py
 
 bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-compare shows changes
 	$(PYTHON) -m pip install pytest-benchmark

@@ -1,6 +1,8 @@
 """What vectorizers share: documents -> words, ids of words -> padded ids."""
 
 from collections.abc import Iterable
+from functools import partial
+from itertools import islice
 from numbers import Integral
 from typing import ClassVar
 
@@ -15,6 +17,8 @@ PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
 
 # Runs of anything but white space and the punctuation that Keras filters; an apostrophe stays.
 WORD_PATTERN = r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+"""
+
+AT_A_TIME = 1000  # documents that are padded together
 
 
 class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
@@ -49,20 +53,27 @@ class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
         shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
         return CountVectorizer(**shared).build_analyzer()
 
-    def _to_output(self, sequences):
-        """Put the start in front of each sequence of ids; pad unless `maxlen` is None."""
-        started = [
+    def _to_output(self, sequences, X):
+        """Put the start in front of the ids of each document of X; pad unless `maxlen` is None."""
+        started = (
             np.concatenate(([START], ids), dtype=self.dtype, casting="unsafe") for ids in sequences
-        ]
+        )
         if self.maxlen is None:
-            return started
-        return pad_sequences(
-            started,
+            return list(started)
+        pad = partial(
+            pad_sequences,
             maxlen=self.maxlen,
             dtype=self.dtype,
             padding=self.padding,
             truncating=self.truncating,
         )
+        if not hasattr(X, "__len__"):
+            return pad(list(started))
+        # Part by part, so that the sequences are not all there beside the matrix.
+        padded = np.empty((len(X), self.maxlen), self.dtype)
+        for start in range(0, len(X), AT_A_TIME):
+            padded[start : start + AT_A_TIME] = pad(list(islice(started, AT_A_TIME)))
+        return padded
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

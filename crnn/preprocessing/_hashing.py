@@ -178,7 +178,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         """
         self.fit(X)
         analyze, known = self._build_analyzer(), {}
-        return self._to_output(self._hash(analyze(document), known) for document in X)
+        return self._to_output((self._hash(analyze(document), known) for document in X), X)
 
     def _hash(self, words, known):
         """Ids of the words; hashes of this call are kept in ``known``."""

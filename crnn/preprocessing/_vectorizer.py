@@ -3,6 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import pairwise
 from numbers import Integral
 from operator import itemgetter
 from typing import ClassVar
@@ -213,9 +214,9 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         """
         check_documents(X)
         if self.vocabulary is None:
-            return self._to_output(self._learn(X))
+            return self._to_output(self._learn(X), X)
         vocabulary = self._given_vocabulary()
-        ids = self._to_output(self._look_up(X, vocabulary))
+        ids = self._to_output(self._look_up(X, vocabulary), X)
         self.vocabulary_ = vocabulary
         return ids
 
@@ -235,7 +236,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         check_documents(X)
         vocabulary = self._fitted_vocabulary()
         self._check_dtype(max(vocabulary.values()))
-        return self._to_output(self._look_up(X, vocabulary))
+        return self._to_output(self._look_up(X, vocabulary), X)
 
     def inverse_transform(self, X):
         """Give the words of sequences of ids.
@@ -272,40 +273,42 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         numbers = defaultdict()  # of the words, in order of appearance
         numbers.default_factory = numbers.__len__
         analyze = self._build_analyzer()
-        occurrences, distinct, ends = array("i"), array("i"), [0]
+        occurrences, ends = array("i"), [0]
         for document in documents:
-            numbered = [numbers[word] for word in analyze(document)]
-            occurrences.extend(numbered)
-            distinct.extend(set(numbered))
+            occurrences.extend([numbers[word] for word in analyze(document)])
             ends.append(len(occurrences))
+        occurrences = np.array(occurrences, np.int32)
+        numbered = [occurrences[start:end] for start, end in pairwise(ends)]
 
         words = list(numbers)
-        chosen = self._choose(
-            words,
-            frequency=np.bincount(occurrences, minlength=len(words)),
-            document_frequency=np.bincount(distinct, minlength=len(words)),
-            n_documents=len(ends) - 1,
-        )
+        frequency = np.bincount(occurrences, minlength=len(words))
+        chosen = self._choose(words, frequency, numbered)
         vocabulary = {words[number]: id_ for id_, number in enumerate(chosen, FIRST_WORD)}
         self._check_dtype(max(vocabulary.values()))
         self.vocabulary_ = vocabulary
 
-        ids = np.full(len(words), OUT_OF_VOCABULARY)
+        ids = np.full(len(words), OUT_OF_VOCABULARY, self.dtype)
         ids[chosen] = list(vocabulary.values())
-        return np.split(ids[np.array(occurrences)], ends[1:-1])
+        return (ids[document] for document in numbered)
 
-    def _choose(self, words, frequency, document_frequency, n_documents):
+    def _choose(self, words, frequency, documents):
         """Numbers of the words that enter the vocabulary, in the order of their ids."""
-        at_least, at_most = (
-            bound if isinstance(bound, Integral) else bound * n_documents
-            for bound in (self.min_df, self.max_df)
-        )
-        if n_documents and at_most < at_least:
-            raise ValueError(
-                f"max_df={self.max_df!r} corresponds to fewer documents than "
-                f"min_df={self.min_df!r}; raise max_df or lower min_df."
+        eligible = np.ones(len(words), bool)
+        in_one = isinstance(self.min_df, Integral) and self.min_df == 1
+        in_all = not isinstance(self.max_df, Integral) and self.max_df == 1
+        if documents and not (in_one and in_all):  # which every word is
+            at_least, at_most = (
+                bound if isinstance(bound, Integral) else bound * len(documents)
+                for bound in (self.min_df, self.max_df)
             )
-        eligible = (at_least <= document_frequency) & (document_frequency <= at_most)
+            if at_most < at_least:
+                raise ValueError(
+                    f"max_df={self.max_df!r} corresponds to fewer documents than "
+                    f"min_df={self.min_df!r}; raise max_df or lower min_df."
+                )
+            distinct = [np.unique(document) for document in documents]
+            occurs_in = np.bincount(np.concatenate(distinct), minlength=len(words))
+            eligible = (at_least <= occurs_in) & (occurs_in <= at_most)
         candidates = np.flatnonzero(eligible).tolist()
         if not candidates:
             raise ValueError(
