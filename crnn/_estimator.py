@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state
@@ -32,6 +32,8 @@ from crnn._threads import n_threads_for, single_threaded_blas
 from crnn._training import Samples, Trainer, check_finite, print_epoch
 from crnn._workspace import Workspace
 
+MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
+
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
 
@@ -53,7 +55,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     _parameter_constraints = {
         "units": [Interval(Integral, 1, None, closed="left")],
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
-        "vocabulary_size": [Interval(Integral, 1, None, closed="left"), None],
+        "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
         "input": [StrOptions({"auto", "tokens", "series"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "mask_zero": ["boolean"],
@@ -288,6 +290,11 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
             V = int(integer_ids(raw.values).max(initial=0)) + 1
+            if V > MOST_IDS:
+                raise ValueError(
+                    f"X contains the token id {V - 1}, but ids go up to {MOST_IDS - 1}. Number the "
+                    "words from 1, or set input='series' for integer series."
+                )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
 
     def _new_optimizer(self):
@@ -348,6 +355,11 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             )
         if not self.stratify:
             return slice(n_train), slice(n_train, None)
+        if not is_classifier(self):
+            raise ValueError(
+                f"stratify=True draws from each class, and {type(self).__name__} has none; set "
+                "stratify=False to hold out the last samples, or pass X_val and y_val."
+            )
         draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=self._rng)
         return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))
 

@@ -261,6 +261,21 @@ def test_parameters_survive_clone_and_set_params():
     assert clone(clf).fit(X, y).coef_.shape == (1, 7)
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "int32", "int64", "uint64", "float32", "bool"])
+def test_ids_of_any_number_type_and_layout(dtype):
+    X, y = ids()
+    X = (X > 5 if dtype == "bool" else X).astype(dtype)
+    read_only = np.asfortranarray(X)
+    read_only.flags.writeable = False
+    wanted = (
+        small(vocabulary_size=12, input="tokens").fit(X.astype(int), y).predict_proba(X.astype(int))
+    )
+    for form in (X, read_only, np.repeat(X, 2, axis=1)[:, ::2], list(X)):
+        np.testing.assert_array_equal(
+            small(vocabulary_size=12, input="tokens").fit(form, y).predict_proba(form), wanted
+        )
+
+
 # Errors: each names what is wrong and the way out, and leaves the fitted estimator as it was
 
 
@@ -275,6 +290,7 @@ def bad_inputs():
     X, _ = ids()
     yield "negative id", ids, -X, r"X contains the negative token id -\d+; .* input='series'"
     yield "high id", ids, X + 5, "token id 16, but vocabulary_size=12 .* refit"
+    yield "id beyond 32 bits", ids, X + 2**40, "token id 109951162"
     yield "width of ids", ids, X[:, :5], "X has 5 features, .* expecting 9 features"
     yield "fractions", ids, X + 0.5, r"contains 0.5, which is no token id. Pass integers"
     yield "NaN as id", ids, np.where(X > 5, np.nan, X), "Input X contains NaN"

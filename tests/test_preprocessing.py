@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -261,6 +262,19 @@ def test_a_single_string_is_refused(method):
         getattr(vectorizer, method)("just one")
     with pytest.raises(ValueError, match="NoneType object received"):
         getattr(vectorizer, method)(None)
+    with pytest.raises(ValueError, match=r"X has shape \(1, 2\); pass a single column"):
+        getattr(vectorizer, method)(pd.DataFrame({"title": ["a"], "text": ["b"]}))
+
+
+def test_columns_of_text():
+    wanted = SequenceVectorizer().fit_transform(TEXTS)
+    for column in (
+        pd.Series(TEXTS),
+        pd.Series(TEXTS, dtype="string"),
+        np.array(TEXTS),
+        tuple(TEXTS),
+    ):
+        assert_array_equal(SequenceVectorizer().fit_transform(column), wanted)
 
 
 def test_scikit_learn_conventions():

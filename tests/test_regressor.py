@@ -22,6 +22,12 @@ def head(model, X):
     return model.hidden_states(X) @ model.coef_.T + model.intercept_
 
 
+def test_numbers_have_no_classes_to_stratify_by():
+    X, Y = walks(20)
+    with pytest.raises(ValueError, match=r"stratify=True draws from each class.*stratify=False"):
+        SimpleRNNRegressor(stratify=True, validation_fraction=0.2).fit(X, Y)
+
+
 @pytest.mark.parametrize("part", [np.s_[:, 0], np.s_[:, :1], np.s_[:]], ids=["n", "n1", "n2"])
 def test_regression(part):
     X, Y = walks()

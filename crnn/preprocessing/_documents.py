@@ -88,3 +88,8 @@ def check_documents(X):
             "Iterable over raw text documents expected, "
             f"{'string' if isinstance(X, str) else type(X).__name__} object received."
         )
+    if getattr(X, "ndim", 1) != 1:
+        raise ValueError(
+            f"One text a document expected, but X has shape {X.shape}; pass a single column, as a "
+            "ColumnTransformer does for a column's name instead of a list of names."
+        )
