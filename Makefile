@@ -15,6 +15,12 @@ test:  ## the default tests, under three minutes
 test-slow:  ## all tests; needs IMDB in CRNN_DATA
 	$(PYTHON) -m pytest -m "slow or not slow"
 
+test-oldest:  ## the default tests with the oldest versions that pyproject.toml declares
+	python3 -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install "numpy==2.0.*" "scipy==1.13.*" "scikit-learn==1.6.*" \
+		"pytest<9" -e ".[test]"  # scikit-learn 1.6 hands its checks over as pytest 9 does not like
+	.venv-oldest/bin/python -m pytest
+
 bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB and a quiet machine
 	$(PYTHON) -m pip install -r benchmarks/requirements.txt
 	$(PYTHON) benchmarks/peers.py
