@@ -73,8 +73,9 @@ PARAMETERS = """
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights and of the order of the samples.
     n_jobs : int, default=None
-        Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors. The
-        result does not depend on it.
+        Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors;
+        never more than OpenMP may have (OMP_NUM_THREADS, ``threadpoolctl``), and one in a process
+        that was forked. The result does not depend on it.
     verbose : int, default=0
         Print a line an epoch if not 0.
 """.strip()

@@ -37,8 +37,9 @@ class SimpleRNN:
     dtype : {"float32", "float64"}, default="float32"
         Precision of weights, computation and output.
     n_jobs : int, default=None
-        Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors. The
-        result does not depend on it.
+        Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors;
+        never more than OpenMP may have (OMP_NUM_THREADS, ``threadpoolctl``), and one in a process
+        that was forked. The result does not depend on it.
 
     Attributes
     ----------
