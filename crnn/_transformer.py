@@ -8,7 +8,9 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
+from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._classifier import SimpleRNNClassifier
@@ -55,7 +57,7 @@ class SimpleRNNTransformer(
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y, **fit_params):
         """Train the network on sequences X and targets y.
 
         Parameters
@@ -64,15 +66,17 @@ class SimpleRNNTransformer(
             Token ids or float series, as the network reads them.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             What the network is to learn.
+        **fit_params : dict
+            What else the ``fit`` of the network takes, such as ``sample_weight`` or ``X_val`` and
+            ``y_val``; routed to it where scikit-learn's metadata routing is on.
 
         Returns
         -------
         self : SimpleRNNTransformer
         """
-        network = self.estimator
-        if network is None:
-            network = SimpleRNNClassifier(random_state=self.random_state)
-        self.estimator_ = clone(network).fit(X, y)
+        if _routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        self.estimator_ = clone(self._network()).fit(X, y, **fit_params)
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
             if hasattr(self.estimator_, name):
@@ -93,6 +97,21 @@ class SimpleRNNTransformer(
         """
         check_is_fitted(self)
         return self.estimator_.hidden_states(X)
+
+    def get_metadata_routing(self):
+        """Who takes which metadata.
+
+        Returns
+        -------
+        routing : sklearn.utils.metadata_routing.MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(estimator=self._network(), method_mapping=mapping)
+
+    def _network(self):
+        if self.estimator is not None:
+            return self.estimator
+        return SimpleRNNClassifier(random_state=self.random_state)
 
     @property
     def _n_features_out(self):

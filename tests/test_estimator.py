@@ -1,8 +1,10 @@
 """The classifier as its users meet it: forms of input, training, prediction, errors."""
 
 import pickle
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -10,10 +12,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_html_repr
 
-from crnn import SimpleRNNClassifier
+from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
 from crnn.datasets import make_reviews
-from crnn.preprocessing import SequenceVectorizer, pad_sequences
+from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
 
 WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
 
@@ -69,6 +72,23 @@ def test_forms_of_token_ids_agree(tmp_path):
     np.testing.assert_array_equal(clf.predict_proba(ragged), wanted)
     floats = small(vocabulary_size=12, input="tokens").fit(X.astype(float), y)
     np.testing.assert_array_equal(floats.predict_proba(X), wanted)
+
+
+def test_columns_of_sequences():
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    X, y = token_lists()
+    X = [x for x in X if len(x)]
+    y = y[: len(X)]
+    wanted = small(vocabulary_size=12).fit(X, y).predict_proba(X)
+    for column in (pd.Series(X), pl.Series([list(x) for x in X])):
+        clf = small(vocabulary_size=12).fit(column, y)
+        np.testing.assert_array_equal(clf.predict_proba(column), wanted)
+    ids = pad_sequences(X, maxlen=9)
+    frame = pl.DataFrame(ids, schema=[f"step{i}" for i in range(9)])
+    clf = small(vocabulary_size=12).fit(frame, y)
+    assert list(clf.feature_names_in_) == frame.columns
+    wanted = small(vocabulary_size=12).fit(ids, y).predict_proba(ids)
+    np.testing.assert_array_equal(clf.predict_proba(frame), wanted)
 
 
 def test_forms_of_series_agree():
@@ -350,3 +370,20 @@ def test_searches_over_raw_text():
     assert search.predict(["not good , but never seen"]).shape == (1,)
     one, two = (cross_val_score(pipeline, texts, y, cv=3, n_jobs=n) for n in (1, 2))
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SimpleRNNClassifier(7),
+        SimpleRNNRegressor(7),
+        SimpleRNNTransformer(SimpleRNNClassifier(7)),
+        SequenceVectorizer(maxlen=7),
+        HashingSequenceVectorizer(maxlen=7),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_html_in_a_notebook(estimator):
+    html = estimator_html_repr(make_pipeline(estimator))
+    assert type(estimator).__name__ in html
+    assert re.search(r"\b7\b", html), "parameters that are not the default are shown"

@@ -42,8 +42,16 @@ def by_pickle(model, path):
     return pickle.loads(pickle.dumps(model))
 
 
+def by_skops(model, path):
+    """Only the class itself is to be trusted."""
+    skops_io = pytest.importorskip("skops.io", reason="skops is not installed")
+    data, own = skops_io.dumps(model), f"{type(model).__module__}.{type(model).__name__}"
+    assert skops_io.get_untrusted_types(data=data) == [own]
+    return skops_io.loads(data, trusted=[own])
+
+
 @pytest.mark.parametrize("kind", ["numbers", "text", "objects", "labels", "series"])
-@pytest.mark.parametrize("way", [by_own_format, by_joblib, by_pickle])
+@pytest.mark.parametrize("way", [by_own_format, by_joblib, by_pickle, by_skops])
 def test_the_same_model_again(way, kind, tmp_path):
     model, X, y = fitted(kind)
     again = way(model, tmp_path / "model.npz")

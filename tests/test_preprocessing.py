@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import get_tags
 
-from crnn.preprocessing import SequenceVectorizer, pad_sequences
+from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
 
 RAGGED = [[1], [2, 3], [4, 5, 6]]
 TEXTS = ["The cat sat. The cat ran!", "A dog sat, the dog didn't run."]
@@ -289,3 +289,28 @@ def test_scikit_learn_conventions():
     assert clone(vectorizer).get_params() == vectorizer.get_params()
     assert not hasattr(clone(vectorizer), "vocabulary_")
     assert_array_equal(pickle.loads(pickle.dumps(vectorizer)).transform(TEXTS), X)
+
+
+def test_columns_of_texts():
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    frame = {"text": TEXTS}
+    wanted = SequenceVectorizer(maxlen=9).fit_transform(TEXTS)
+    for column in (pl.Series(TEXTS), pl.DataFrame(frame)["text"], pd.DataFrame(frame)["text"]):
+        assert_array_equal(SequenceVectorizer(maxlen=9).fit_transform(column), wanted)
+        hashed = HashingSequenceVectorizer(maxlen=9)
+        assert_array_equal(hashed.transform(column), hashed.transform(TEXTS))
+    for wrong in (pl.DataFrame(frame), pd.DataFrame(frame)):
+        with pytest.raises(ValueError, match=r"X has shape \(2, 1\); pass a single column"):
+            SequenceVectorizer().fit(wrong)
+
+
+@pytest.mark.parametrize("missing", [None, 3, ["a"]])
+def test_documents_that_are_no_text(missing):
+    fitted = SequenceVectorizer().fit(TEXTS)
+    for method in (fitted.transform, fitted.fit, HashingSequenceVectorizer().transform):
+        with pytest.raises(ValueError, match=f"Document 1 is of type {type(missing).__name__}, "):
+            method(["text", missing])
+    assert_array_equal(fitted.transform(TEXTS), SequenceVectorizer().fit_transform(TEXTS))
+    own = SequenceVectorizer(preprocessor=lambda document: str(document))
+    assert "none" not in own.fit(["a text", None]).vocabulary_
+    assert "None" in own.vocabulary_

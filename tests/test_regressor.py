@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, mean_squared_error
@@ -131,3 +133,20 @@ def test_states_beside_columns():
     model = make_pipeline(columns, LogisticRegression(C=100)).fit(frame[:250], y[:250])
     assert model.score(frame[250:], y[250:]) > 0.9
     assert columns.fit(frame, y).get_feature_names_out()[-1] == "rest__extra"
+
+
+def test_what_the_network_takes_beside_x_and_y():
+    X, Y = labels()
+    network = SimpleRNNClassifier(4, max_iter=2, random_state=0)
+    extra = {"sample_weight": 1.0 * Y[:, 0], "X_val": X[:50], "y_val": Y[:50, 1]}
+    wanted = clone(network).fit(X, Y[:, 1], **extra)
+    plain = SimpleRNNTransformer(network).fit(X, Y[:, 1], **extra)
+    assert plain.estimator_.history_ == wanted.history_
+    with config_context(enable_metadata_routing=True):
+        asking = clone(network).set_fit_request(sample_weight=True, X_val=True, y_val=True)
+        last = LogisticRegression().set_fit_request(sample_weight=False)
+        routed = make_pipeline(SimpleRNNTransformer(asking), last)
+        routed.fit(X, Y[:, 1], **extra)
+        assert routed[0].estimator_.history_ == wanted.history_
+        with pytest.raises(ValueError, match="sample_weight"):
+            SimpleRNNTransformer(network).fit(X, Y[:, 1], **extra)

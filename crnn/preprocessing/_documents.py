@@ -48,10 +48,22 @@ class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
                 f"dtype={self.dtype!r} cannot hold the ids up to {largest}; use np.int32."
             )
 
-    def _build_analyzer(self):
+    def _words(self, documents):
+        """The words of each document."""
         own = self.get_params(deep=False)
         shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
-        return CountVectorizer(**shared).build_analyzer()
+        analyze = CountVectorizer(**shared).build_analyzer()
+        for place, document in enumerate(documents):
+            try:
+                words = analyze(document)
+            except (AttributeError, TypeError) as error:
+                if self.input != "content" or isinstance(document, (str, bytes)):
+                    raise
+                raise ValueError(
+                    f"Document {place} is of type {type(document).__name__}, not text; fill in or "
+                    "leave out missing texts, or pass a preprocessor that turns it into text."
+                ) from error
+            yield words
 
     def _to_output(self, sequences, X):
         """Put the start in front of the ids of each document of X; pad unless `maxlen` is None."""
@@ -88,7 +100,7 @@ def check_documents(X):
             "Iterable over raw text documents expected, "
             f"{'string' if isinstance(X, str) else type(X).__name__} object received."
         )
-    if getattr(X, "ndim", 1) != 1:
+    if len(getattr(X, "shape", (0,))) != 1:
         raise ValueError(
             f"One text a document expected, but X has shape {X.shape}; pass a single column, as a "
             "ColumnTransformer does for a column's name instead of a list of names."

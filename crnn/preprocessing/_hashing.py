@@ -177,8 +177,8 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
             If `X` is a single string.
         """
         self.fit(X)
-        analyze, known = self._build_analyzer(), {}
-        return self._to_output((self._hash(analyze(document), known) for document in X), X)
+        known = {}
+        return self._to_output((self._hash(words, known) for words in self._words(X)), X)
 
     def _hash(self, words, known):
         """Ids of the words; hashes of this call are kept in ``known``."""

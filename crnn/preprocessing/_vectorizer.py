@@ -264,18 +264,16 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         ]
 
     def _look_up(self, documents, vocabulary):
-        analyze = self._build_analyzer()
-        for document in documents:
-            yield [vocabulary.get(word, OUT_OF_VOCABULARY) for word in analyze(document)]
+        for words in self._words(documents):
+            yield [vocabulary.get(word, OUT_OF_VOCABULARY) for word in words]
 
     def _learn(self, documents):
         """Set `vocabulary_` from the documents; give their ids, one array each."""
         numbers = defaultdict()  # of the words, in order of appearance
         numbers.default_factory = numbers.__len__
-        analyze = self._build_analyzer()
         occurrences, ends = array("i"), [0]
-        for document in documents:
-            occurrences.extend([numbers[word] for word in analyze(document)])
+        for words in self._words(documents):
+            occurrences.extend([numbers[word] for word in words])
             ends.append(len(occurrences))
         occurrences = np.array(occurrences, np.int32)
         numbered = [occurrences[start:end] for start, end in pairwise(ends)]
