@@ -12,16 +12,21 @@ except ImportError:  # scikit-learn before 1.9
 
 
 class Epochs:
-    """The epochs of one fit, as callbacks are told of them."""
+    """The epochs of one fit, as callbacks are told of them; a context around the training."""
 
     def __init__(self, estimator, X, y, n_epochs):
         self.estimator, self.data, self.task, self.fit = estimator, {"X": X, "y": y}, None, None
+        self.plain = list(estimator.callbacks or ())
         if hasattr(estimator, "_init_callback_context"):
             self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+
+    def __enter__(self):
+        estimator = self.estimator
+        if self.fit is not None:
             self.fit.call_on_fit_task_begin(estimator=estimator, **self.data)
-        for callback in estimator.callbacks or ():
-            if hasattr(callback, "reset"):
-                callback.reset()
+        begun = [getattr(callback, "begin", _nothing)(estimator) for callback in self.plain]
+        self.over = any(begun)
+        return self
 
     def begin(self):
         if self.fit is not None:
@@ -38,11 +43,17 @@ class Epochs:
                 **self.data,
             )
         # All are asked, so that none misses the epoch at which another one stops.
-        plain = [bool(callback(as_fitted())) for callback in self.estimator.callbacks or ()]
+        plain = [bool(callback(as_fitted())) for callback in self.plain]
         return stop or any(plain)
 
-    def finish(self):
-        if self.fit is not None:
+    def __exit__(self, kind, error, traceback):
+        for callback in self.plain:
+            getattr(callback, "end", _nothing)()
+        if self.fit is not None and kind is None:
             self.fit.call_on_fit_task_end(
                 estimator=self.estimator, reconstruction_attributes={}, **self.data
             )
+
+
+def _nothing(*arguments):
+    pass

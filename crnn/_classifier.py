@@ -10,7 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from crnn._docs import documented
-from crnn._estimator import BaseSimpleRNN, unchanged_on_error
+from crnn._estimator import BaseSimpleRNN
+from crnn._fit import unchanged_on_error
 from crnn._training import Trainer
 
 
@@ -173,7 +174,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ValueError
             If the data do not fit the parameters or earlier calls; the estimator is left as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self) as attempt:
             if self.class_weight == "balanced":
                 raise ValueError(
                     "class_weight='balanced' needs all of y at once; pass partial_fit the weights "
@@ -190,7 +191,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                     f"classes={classes!r} is not the same as on the last call to partial_fit, "
                     f"which was {self.classes_!r}."
                 )
-            self._train(self._weigh(self._samples(raw, y, weights)), None, 1)
+            self._fit_part(raw, y, weights, attempt)
         return self
 
     def decision_function(self, X):

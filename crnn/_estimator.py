@@ -1,15 +1,10 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
-from contextlib import contextmanager
-from copy import copy, deepcopy
-from functools import partial
 from numbers import Integral, Real
-from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -21,28 +16,22 @@ from sklearn.utils.validation import (
 
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from crnn._core import ACTIVATIONS
+from crnn._fit import Fit, Validation, unchanged_on_error
 from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
 from crnn._persistence import load, save
-from crnn._schedule import Schedule
+from crnn._schedule import new_plan
 from crnn._sequences import integer_ids, repeat_over_skipped
+from crnn._state import check_state
 from crnn._threads import n_threads_for, single_threaded_blas
-from crnn._training import Samples, Trainer, check_finite, print_epoch
+from crnn._training import Samples, Trainer
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
-
-
-class Validation(NamedTuple):
-    """Held-out data, as the kernels read them and as scorers do."""
-
-    samples: Samples
-    X: object
-    y: object
 
 
 class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
@@ -150,6 +139,53 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def resume(self, X, y, sample_weight=None, X_val=None, y_val=None):
+        """Bring a fit to its end that was cut short.
+
+        A fit that was ended by Ctrl-C, or by weights that became infinite, leaves the estimator
+        with its last whole epoch; and the file of a ``crnn.callbacks.Checkpoint`` holds that of a
+        process that is gone. With the same data ``resume`` comes to the weights that the fit would
+        have come to, bit for bit.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val
+            As they were passed to ``fit``.
+
+        Returns
+        -------
+        self : fitted estimator
+
+        Raises
+        ------
+        ValueError
+            If the last fit came to its end, or if the data are not of the size that it had.
+
+        Examples
+        --------
+        >>> from crnn import SimpleRNNClassifier
+        >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
+        >>> def power_cut(estimator):
+        ...     if estimator.n_iter_ == 4:
+        ...         raise KeyboardInterrupt
+        >>> clf = SimpleRNNClassifier(8, max_iter=6, callbacks=[power_cut], random_state=0)
+        >>> try:
+        ...     clf.fit(X, y)
+        ... except KeyboardInterrupt:
+        ...     print(clf.n_iter_, "epochs are done")
+        4 epochs are done
+        >>> clf.set_params(callbacks=None).resume(X, y).n_iter_
+        6
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_plan"):
+            raise ValueError(
+                f"The last fit of this {type(self).__name__} came to its end, so there is nothing "
+                "to resume. Call fit, with warm_start=True to go on training."
+            )
+        return self._fit(X, y, sample_weight, X_val, y_val, resume=True)
+
     def hidden_states(self, X, return_sequences=False):
         """States of the recurrent layer.
 
@@ -231,6 +267,10 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """
         return load(cls, path)
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        check_state(self)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -239,19 +279,35 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     # What fit is made of
 
     @with_callbacks
-    def _fit(self, X, y, sample_weight, X_val, y_val):
-        epochs = Epochs(self, X, y, self.max_iter)
-        with unchanged_on_error(self):
-            raw, y, weights = self._read(X, y, sample_weight, reset=True)
-            if self.warm_start and hasattr(self, "out_activation_"):
-                check_shapes(self, self._shapes(raw))
+    def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
+        epochs = Epochs(self, X, y, self._plan["epochs_left"] if resume else self.max_iter)
+        with unchanged_on_error(self) as attempt:
+            raw, y, weights = self._read(X, y, sample_weight, reset=not resume)
+            if resume:
+                self._check_plan(raw)
             else:
-                self._start(raw, y)
-            samples = self._samples(raw, y, weights)
-            train, validation = self._split(X, y, samples, X_val, y_val)
-            self._train(train, validation, self.max_iter, epochs)
-        epochs.finish()
+                self._prepare(raw, y)
+            train, validation = self._split(X, y, self._samples(raw, y, weights), X_val, y_val)
+            with epochs:
+                Fit(self, train, validation).run(attempt, epochs)
         return self
+
+    def _prepare(self, raw, y):
+        """A new model, or the one of the last fit, with a plan of what is to be done."""
+        if self.warm_start and hasattr(self, "out_activation_"):
+            check_shapes(self, self._shapes(raw))
+        else:
+            self._start(raw, y)
+        seed = self._rng.randint(MOST_IDS) if self.stratify and self.validation_fraction else None
+        self._plan = new_plan(self.max_iter, len(raw), seed)
+
+    def _check_plan(self, raw):
+        if len(raw) != self._plan["n_samples"]:
+            raise ValueError(
+                f"X has {len(raw)} samples, but the fit that is to be resumed has "
+                f"{self._plan['n_samples']}. Pass the same data, or call fit."
+            )
+        check_shapes(self, self._shapes(raw))
 
     def _read(self, X, y, sample_weight, reset):
         """Everything the user passed, checked as far as it needs no model."""
@@ -360,72 +416,18 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 f"stratify=True draws from each class, and {type(self).__name__} has none; set "
                 "stratify=False to hold out the last samples, or pass X_val and y_val."
             )
-        draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=self._rng)
+        seed = self._plan["split_seed"]
+        draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=seed)
         return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))
 
     def _weigh(self, samples):
         """Samples as they count in training."""
         return samples
 
-    def _train(self, samples, validation, n_epochs, epochs=None):
-        """Train copies, so that an error leaves what is there, and put them in place."""
-        trainer, optimizer = self._trainer(copy=True), self._continued_optimizer()
-        parameters = trainer.network.parameters
-        schedule = Schedule(
-            self.learning_rate_schedule,
-            power_t=self.power_t,
-            early_stopping=self.early_stopping,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-        )
-        n = len(samples.weights)
-        batch_size = min(max(n // 50, 4), 128) if self.batch_size == "auto" else self.batch_size
-        scorer, history = self._scorer(validation), deepcopy(self.history_)
-        as_fitted = partial(self._as_fitted, parameters, optimizer, history)
-        first = self.n_iter_ + 1
-        with single_threaded_blas():
-            for epoch in range(first, first + n_epochs):
-                start = perf_counter()
-                if epochs is not None:
-                    epochs.begin()
-                schedule.begin(epoch, optimizer)
-                order = self._rng.permutation(n) if self.shuffle else np.arange(n)
-                row = trainer.train_epoch(samples, order, batch_size, optimizer)
-                check_finite(row, parameters, epoch)
-                if validation is not None:
-                    row |= trainer.evaluate(validation.samples)
-                if scorer is not None:
-                    scores = scorer(as_fitted(), validation.X, validation.y)
-                    row |= {f"val_{name}": float(score) for name, score in scores.items()}
-                _append(history, row)
-                if self.verbose:
-                    print_epoch(epoch, row, perf_counter() - start, n, header=epoch == first)
-                stop = schedule.end(row, parameters, optimizer)
-                if (epochs is not None and epochs.end(as_fitted)) or stop:
-                    break
-        schedule.finish(parameters, optimizer)
-        vars(self).update(vars(as_fitted()))
-
-    def _as_fitted(self, parameters, optimizer, history):
-        """A copy of the estimator as if the fit ended here."""
-        model = copy(self)
-        to_attributes(model, {name: array.copy() for name, array in parameters.items()})
-        model._optimizer_state = deepcopy(optimizer.state)
-        model.history_ = deepcopy(history)
-        model.n_iter_ = len(history.get("loss", []))
-        return model
-
-    def _continued_optimizer(self):
-        """An optimiser of the parameters as they are now, with the state of the last training."""
-        optimizer = self._new_optimizer()
-        optimizer.continue_from(self._optimizer_state)
-        return optimizer
-
-    def _scorer(self, validation):
-        if self.scoring is None or validation is None:
-            return None
-        names = [self.scoring] if isinstance(self.scoring, str) else list(self.scoring)
-        return check_scoring(self, scoring=names)
+    def _fit_part(self, raw, y, weights, attempt):
+        """One epoch on a part of the data."""
+        self._plan = new_plan(1, len(raw), None)
+        Fit(self, self._weigh(self._samples(raw, y, weights))).run(attempt)
 
     # What prediction is made of
 
@@ -441,25 +443,3 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         parameters = from_attributes(self, copy=copy)
         network = Network(parameters, self.activation, n_threads, Workspace())
         return Trainer(network, n_threads, self.out_activation_)
-
-
-def _append(history, row):
-    """One more epoch; NaN stands for what an epoch did not measure."""
-    n_epochs = len(history.get("loss", []))
-    for name in history | row:
-        history.setdefault(name, [np.nan] * n_epochs).append(row.get(name, np.nan))
-
-
-@contextmanager
-def unchanged_on_error(estimator):
-    """Give the estimator its attributes back if the block fails."""
-    attributes = dict(vars(estimator))
-    stream = estimator._rng.get_state() if "_rng" in attributes else None
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(attributes)
-        if stream is not None:
-            estimator._rng.set_state(stream)
-        raise

@@ -44,8 +44,6 @@ def read(estimator, X, *, reset):
     An array must have the width that the estimator was fitted on, if that was one width; the
     sequences of a list have any length.
     """
-    if len(getattr(X, "shape", ())) == 1 and not isinstance(X, np.ndarray):
-        X = list(X)  # a column of a data frame
     if is_list_of_sequences(X):
         raw = Raw(*flatten(X), None)
         if reset:

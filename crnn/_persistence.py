@@ -1,20 +1,26 @@
 """Fitted estimators in files that hold numbers and text, and nothing that could be executed.
 
 A file is an npz archive without pickles. Its member ``header`` is JSON: the format, the class, the
-parameters and the fitted attributes, in which ``{"array": name}`` stands for another member.
+parameters and the fitted attributes, in which ``{"array": name}`` stands for another member. The
+comment of the archive, which stands at its end, is the checksum of all bytes before it.
 """
 
 import json
-import os
-from zipfile import BadZipFile
+from io import BytesIO
+from math import prod
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
-from crnn._parameters import ATTRIBUTES, from_attributes, shapes
+from crnn._files import SEAL_SIZE, seal_of, write_atomically
+from crnn._state import PRIVATE, check_state
 from crnn._version import __version__
 
 FORMAT, FORMAT_VERSION = "crnn estimator", 1
-PRIVATE = ("_rng", "_optimizer_state", "_multilabel", "_one_dimensional")
+READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def save(estimator, path):
@@ -22,7 +28,7 @@ def save(estimator, path):
     arrays = {}
     parameters = estimator.get_params(deep=False)
     parameters["callbacks"] = None  # functions
-    attributes = {k: v for k, v in vars(estimator).items() if k.endswith("_") or k in PRIVATE}
+    attributes = {k: v for k, v in vars(estimator).items() if _is_attribute(k)}
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -32,30 +38,86 @@ def save(estimator, path):
         "attributes": _encode(attributes, "attributes", arrays),
     }
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    part = f"{os.fspath(path)}.part"
-    with open(part, "wb") as file:
-        np.savez(file, header=text, **arrays)
-    os.replace(part, path)  # so that an older file is lost only to a whole new one
+    write_atomically(path, sealed(header=text, **arrays))
+
+
+def sealed(**arrays):
+    """The bytes of an npz archive with its checksum."""
+    file = BytesIO()
+    np.savez(file, **arrays)
+    with ZipFile(file, "a") as archive:
+        archive.comment = bytes(SEAL_SIZE)
+    size = file.tell() - SEAL_SIZE
+    seal = seal_of(file, size)
+    return file.getvalue()[:size] + seal
 
 
 def load(cls, path):
     """Read an estimator of class ``cls``, and check all of it before it is one."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            members = {name: archive[name] for name in archive.files}
+        with open(path, "rb") as file:
+            _check_seal(file)
+            members = _read_members(file)
         header = json.loads(members["header"].tobytes())
         found = header["format"], header["format_version"], header["class"]
         if found != (FORMAT, FORMAT_VERSION, cls.__name__):
             raise ValueError(f"it is of {found}, not of {(FORMAT, FORMAT_VERSION, cls.__name__)}")
         estimator = cls(**_decode(header["parameters"], members))
         estimator._validate_params()
-        vars(estimator).update(_decode(header["attributes"], members))
-        _check(estimator)
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError, BadZipFile) as error:
+        attributes = _decode(header["attributes"], members)
+        unknown = [name for name in attributes if not _is_attribute(name)]
+        if unknown:
+            raise ValueError(f"it holds the unknown attributes {unknown}")
+        vars(estimator).update(attributes)
+        if "out_activation_" not in attributes:
+            raise ValueError("it holds no fitted model")
+        check_state(estimator)
+    except REFUSED as error:
         raise ValueError(
             f"{path} is no file that {cls.__name__}.load can read: {error}. Save the model again."
         ) from error
     return estimator
+
+
+# What reading and checking a file raise where it is not as it should be. One that cannot be opened
+# at all is the OSError that Python makes of it.
+REFUSED = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+    EOFError, BadZipFile, NotImplementedError,
+)  # fmt: skip
+
+
+def _is_attribute(name):
+    return name in PRIVATE or (name.endswith("_") and not name.startswith("_"))
+
+
+def _check_seal(file):
+    size = file.seek(0, 2) - SEAL_SIZE
+    if size < 0:
+        raise ValueError("it is too short")
+    file.seek(size)
+    if file.read() != seal_of(file, size):
+        raise ValueError("its checksum is not that of its bytes: it is damaged, or not from save")
+
+
+def _read_members(file):
+    """The arrays of an archive; none is allocated before its bytes are seen to be there."""
+    members = {}
+    with ZipFile(file) as archive:
+        for entry in archive.infolist():
+            if entry.compress_type != ZIP_STORED or entry.filename in members:
+                raise ValueError(f"its member {entry.filename!r} is compressed or there twice")
+            with archive.open(entry) as member:
+                shape, in_columns, dtype = READERS[np.lib.format.read_magic(member)](member)
+                if dtype.hasobject:
+                    raise ValueError(f"its member {entry.filename!r} holds pickled objects")
+                content = member.read()
+            if dtype.itemsize * prod(shape) != len(content):
+                raise ValueError(f"its member {entry.filename!r} is not of the size that it says")
+            array = np.frombuffer(content, dtype).copy()
+            order = "F" if in_columns else "C"
+            members[entry.filename.removesuffix(".npy")] = array.reshape(shape, order=order)
+    return members
 
 
 def _encode(value, name, arrays):
@@ -105,21 +167,3 @@ def _decode(value, members):
         stream.set_state(tuple(_decode(content, members)))
         return stream
     raise ValueError(f"it holds a value of the unknown kind {kind!r}")
-
-
-def _check(estimator):
-    """Refuse weights that do not belong together."""
-    parameters = from_attributes(estimator)
-    embedding = parameters.get("embedding")
-    wanted = shapes(
-        vocabulary_size=None if embedding is None else len(embedding),
-        n_features=len(parameters["kernel"]),
-        units=estimator.units,
-        n_outputs=estimator.n_outputs_,
-    )
-    found = {name: array.shape for name, array in parameters.items()}
-    if found != wanted:
-        raise ValueError(f"its weights have the shapes {found}, where {wanted} belong together")
-    for name, array in parameters.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{ATTRIBUTES[name]} holds numbers that are infinite or NaN")

@@ -5,7 +5,8 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import check_array
 
 from crnn._docs import documented
-from crnn._estimator import BaseSimpleRNN, unchanged_on_error
+from crnn._estimator import BaseSimpleRNN
+from crnn._fit import unchanged_on_error
 from crnn._training import Trainer
 
 
@@ -93,12 +94,12 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         ValueError
             If the data do not fit the parameters or earlier calls; the estimator is left as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self) as attempt:
             started = hasattr(self, "out_activation_")
             raw, y, weights = self._read(X, y, sample_weight, reset=not started)
             if not started:
                 self._start(raw, y)
-            self._train(self._samples(raw, y, weights), None, 1)
+            self._fit_part(raw, y, weights, attempt)
         return self
 
     def predict(self, X):

@@ -5,6 +5,21 @@ from copy import deepcopy
 import numpy as np
 
 
+def new_plan(n_epochs, n_samples, split_seed):
+    """The state of a fit that begins: all that a later call needs to bring it to its end."""
+    return {
+        "epochs_left": n_epochs,
+        "epochs_done": 0,
+        "n_samples": n_samples,
+        "split_seed": split_seed,
+        "best": np.inf,
+        "waited": 0,
+        "n_stalls": 0,
+        "best_parameters": None,
+        "best_optimizer": None,
+    }
+
+
 class Schedule:
     """Learning rate and end of a fit, by the loss: that of the validation data, if there are any.
 
@@ -12,11 +27,17 @@ class Schedule:
     The loss has stalled when ``n_iter_no_change`` epochs in a row were none.
     """
 
-    def __init__(self, kind, *, power_t, early_stopping, n_iter_no_change, tol):
+    def __init__(self, kind, plan, *, power_t, early_stopping, n_iter_no_change, tol):
         self.kind, self.power_t = kind, power_t
         self.early_stopping, self.n_iter_no_change, self.tol = early_stopping, n_iter_no_change, tol
-        self.best, self.waited, self.n_stalls = np.inf, 0, 0
-        self.snapshot = None
+        self.plan = dict(plan)  # what it holds is replaced, never changed in place
+
+    @property
+    def goes_on(self):
+        return self.plan["epochs_left"] > 0
+
+    def stop(self):
+        self.plan["epochs_left"] = 0
 
     def begin(self, epoch, optimizer):
         """Set the learning rate of an epoch, counted from 1."""
@@ -24,27 +45,33 @@ class Schedule:
             optimizer.state["learning_rate_factor"] = epoch**-self.power_t
 
     def end(self, row, parameters, optimizer):
-        """Take the figures of an epoch in; returns whether it shall be the last one."""
+        """Take the figures of an epoch in."""
+        plan = self.plan
+        plan["epochs_left"] -= 1
+        plan["epochs_done"] += 1
         loss = row.get("val_loss", row["loss"])
-        if loss < self.best - self.tol:
-            self.best, self.waited, self.n_stalls = loss, 0, 0
+        if loss < plan["best"] - self.tol:
+            plan |= {"best": loss, "waited": 0, "n_stalls": 0}
             if self.early_stopping:
-                copies = {name: array.copy() for name, array in parameters.items()}
-                self.snapshot = copies, deepcopy(optimizer.state)
-            return False
-        self.waited += 1
-        if self.waited < self.n_iter_no_change:
-            return False
-        self.waited, self.n_stalls = 0, self.n_stalls + 1
-        if self.kind != "adaptive":
-            return self.early_stopping
+                plan["best_parameters"] = {name: w.copy() for name, w in parameters.items()}
+                plan["best_optimizer"] = deepcopy(optimizer.state)
+            return
+        plan["waited"] += 1
+        if plan["waited"] == self.n_iter_no_change:
+            plan |= {"waited": 0, "n_stalls": plan["n_stalls"] + 1}
+            self._stall(optimizer)
+
+    def _stall(self, optimizer):
+        adaptive = self.kind == "adaptive"
+        if adaptive:
+            optimizer.state["learning_rate_factor"] /= 5
         # A lower rate gets its chance before the end.
-        optimizer.state["learning_rate_factor"] /= 5
-        return self.early_stopping and self.n_stalls > 1
+        if self.early_stopping and (not adaptive or self.plan["n_stalls"] > 1):
+            self.stop()
 
     def finish(self, parameters, optimizer):
         """Go back to the best epoch, if training was to stop there."""
-        if self.snapshot is not None:
-            copies, optimizer.state = self.snapshot
+        if self.plan["best_parameters"] is not None:
+            optimizer.state = self.plan["best_optimizer"]
             for name, array in parameters.items():
-                array[...] = copies[name]
+                array[...] = self.plan["best_parameters"][name]

@@ -53,13 +53,14 @@ def offsets_of(lengths):
 
 
 def is_list_of_sequences(X):
-    """Whether X is a list (or an array of objects) of sequences rather than one array."""
+    """Whether X is a list, an array of objects or a column of sequences rather than one array."""
     if isinstance(X, np.ndarray):
         if X.dtype != object or X.ndim != 1:
             return False
-    elif not isinstance(X, (list, tuple)):
+    elif not isinstance(X, (list, tuple)) and len(getattr(X, "shape", ())) != 1:
         return False
-    return len(X) > 0 and all(np.ndim(x) > 0 or isinstance(x, (list, tuple)) for x in X[:1])
+    first = next(iter(X), None)
+    return isinstance(first, (list, tuple)) or np.ndim(first) > 0
 
 
 def flatten(X):

@@ -1,11 +1,14 @@
 """Epochs: batches in, weights and history out."""
 
+from functools import partial, wraps
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 
 from crnn import _core
 from crnn._batches import pack, states_after
+from crnn._interrupts import LONG, run_interruptibly
 from crnn._recurrence import TILE
 from crnn._sequences import Sequences
 
@@ -34,8 +37,27 @@ class Samples(NamedTuple):
         return Samples(*(array[part] for array in self))
 
 
+def interruptible(method):
+    """Have a method of a trainer end at Ctrl-C, even in the midst of a batch that takes long."""
+
+    @wraps(method)
+    def wrapper(trainer, sequences, *arguments):
+        F, H = trainer.network.parameters["kernel"].shape
+        task = partial(method, trainer, sequences, *arguments)
+        # Each weight is in one product of the forward pass and in two of the backward pass.
+        if 3 * int(sequences.lengths.sum()) * H * (F + H) < LONG:
+            return task()
+        return run_interruptibly(task, trainer.cancel)
+
+    return wrapper
+
+
+class NotFiniteError(ValueError):
+    """Training that has left the numbers."""
+
+
 class Trainer:
-    """Runs a network over sequences, in batches."""
+    """Runs a network over sequences, in batches. Once cancelled it is of no further use."""
 
     def __init__(self, network, n_threads, out_activation):
         self.network = network
@@ -43,34 +65,45 @@ class Trainer:
         self.n_threads = n_threads
         embedding = network.parameters.get("embedding")
         self.vocabulary_size = None if embedding is None else len(embedding)
+        self.cancelled = False
+
+    def cancel(self):
+        self.cancelled = True
 
     def pack(self, sequences, indices):
         return pack(
             sequences, indices, self.network.workspace, TILE, self.n_threads, self.vocabulary_size
         )
 
-    def train_epoch(self, samples, indices, batch_size, optimizer):
+    @interruptible
+    @np.errstate(over="ignore", invalid="ignore")  # the errors below say it better than a warning
+    def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer):
         """One pass in the order of ``indices``; returns mean loss and metric on the way by name."""
-        sequences, targets, weights = samples
         totals = np.zeros(2)
-        for start in range(0, len(indices), batch_size):
+        for number, start in enumerate(range(0, len(indices), batch_size), 1):
+            if self.cancelled:
+                break
             chosen = indices[start : start + batch_size]
             batch = self.pack(sequences, chosen)
             chosen = chosen[batch.order]
             logits = self.network.forward(batch)
             grad_logits = np.empty_like(logits)
-            totals += self.losses(logits, targets[chosen], weights[chosen], grad_logits)
+            losses = self.losses(logits, targets[chosen], weights[chosen], grad_logits)
+            if not isfinite(losses[0]):
+                raise NotFiniteError(f"The loss became {losses[0]} in batch {number}")
+            totals += losses
             gradients = self.network.backward(batch, grad_logits)
             optimizer.step(self.network.parameters, gradients, self.n_threads)
+        if not all(np.isfinite(w).all() for w in self.network.parameters.values()):
+            raise NotFiniteError(f"The weights became infinite or NaN by batch {number}, the last")
         return self._row(totals, weights[indices])
 
     def losses(self, logits, targets, weights, grad_logits):
         """Weighted sums of loss and metric; the gradient of the mean loss into grad_logits."""
         return getattr(_core, self.loss)(logits, targets, weights, grad_logits)
 
-    def evaluate(self, samples):
+    def evaluate(self, sequences, targets, weights):
         """Mean loss and metric with the weights as they stand, as those of validation."""
-        sequences, targets, weights = samples
         logits = self.logits(sequences)
         totals = self.losses(logits, targets, weights, np.empty_like(logits))
         return self._row(totals, weights, "val_")
@@ -80,6 +113,7 @@ class Trainer:
         names = prefix + "loss", prefix + self.metric
         return dict(zip(names, (np.asarray(totals) / total).tolist(), strict=True))
 
+    @interruptible
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
         out = np.empty(
@@ -90,6 +124,7 @@ class Trainer:
             out[chosen] = self.network.forward(batch, keep_states=False)
         return out
 
+    @interruptible
     def last_states(self, sequences):
         """States after the last step (n_samples, H), in the order of the sequences."""
         bias = self.network.parameters["bias"]
@@ -98,6 +133,7 @@ class Trainer:
             out[chosen] = self.network.run(batch, keep_states=False)[1]
         return out
 
+    @interruptible
     def paths(self, sequences):
         """States after every step (n_steps, H), laid out as ``sequences.values``."""
         bias = self.network.parameters["bias"]
@@ -117,17 +153,10 @@ class Trainer:
         if len(numbers) and numbers[-1] >= CHUNK_NUMBERS:
             chunks = np.split(chunks[0], np.flatnonzero(np.diff(numbers // CHUNK_NUMBERS)) + 1)
         for indices in chunks:
+            if self.cancelled:
+                break
             batch = self.pack(sequences, indices)
             yield batch, indices[batch.order]
-
-
-def check_finite(row, parameters, epoch):
-    """Refuse to go on with weights that are no numbers any more."""
-    if not (np.isfinite(row["loss"]) and all(np.isfinite(w).all() for w in parameters.values())):
-        raise ValueError(
-            f"The weights became infinite or NaN in epoch {epoch}. Lower learning_rate, or scale "
-            "float series to about unit size."
-        )
 
 
 def print_epoch(epoch, row, seconds, n_samples, header):

@@ -10,39 +10,61 @@ import os
 
 import numpy as np
 
-__all__ = ["Checkpoint", "EarlyStopping"]
+__all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]
 
 
 class _EpochCallback:
     """A function of the estimator after an epoch, by scikit-learn's protocol as well."""
 
+    def begin(self, estimator):
+        """Called when a fit begins or goes on; True ends it there."""
+
+    def end(self):
+        """Called when a fit has ended, in whatever way."""
+
     def setup(self, estimator, context):
-        self.reset()
+        pass
 
     def teardown(self, estimator, context):
-        pass
+        self.end()
 
     def on_fit_task_begin(self, estimator, context):
-        pass
+        if context.task_name == "fit":
+            self.begin(estimator)
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator):
         return context.task_name == "epoch" and self(fitted_estimator)
 
-    def improved(self, estimator):
-        """Whether the last epoch is better than the best before by more than ``min_delta``."""
+
+class _Monitor(_EpochCallback):
+    """Follows a figure of the history."""
+
+    def begin(self, estimator):
+        """Forget other fits; of one that is resumed, look at the epochs that it has done."""
+        self.best, self.waited = -np.inf, 0
+        done = estimator._plan["epochs_done"]
+        if done and self.monitor is not None:
+            for value in self.figures(estimator)[-done:]:
+                self.follow(value)
+
+    def figures(self, estimator):
         if self.monitor not in estimator.history_:
             raise ValueError(
                 f"monitor={self.monitor!r} is not in the history, which has "
                 f"{list(estimator.history_)}. Pass validation data, or monitor one of these."
             )
-        value = estimator.history_[self.monitor][-1]
+        return estimator.history_[self.monitor]
+
+    def follow(self, value):
+        """Whether the figure is better than the best before by more than ``min_delta``."""
         value = value if self.mode == "max" else -value
         better = value > self.best + self.min_delta
         self.best = value if better else self.best
+        self.waited = 0 if better else self.waited + 1
         return better
 
 
-class EarlyStopping(_EpochCallback):
+class EarlyStopping(_Monitor):
     """Stop when a figure of the history has not improved for some epochs.
 
     The weights stay those of the last epoch; the parameter ``early_stopping`` of the estimators
@@ -71,21 +93,22 @@ class EarlyStopping(_EpochCallback):
 
     def __init__(self, monitor="val_loss", *, mode="min", patience=3, min_delta=0.0):
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
-        self.reset()
 
-    def reset(self):
-        """Forget the epochs so far; an estimator does so when a fit begins."""
-        self.best, self.waited = -np.inf, 0
+    def begin(self, estimator):
+        """Take the epochs in that a fit which is resumed has done; it may have been at its end."""
+        super().begin(estimator)
+        return self.waited >= self.patience
 
     def __call__(self, estimator):
-        self.waited = 0 if self.improved(estimator) else self.waited + 1
+        self.follow(self.figures(estimator)[-1])
         return self.waited >= self.patience
 
 
-class Checkpoint(_EpochCallback):
+class Checkpoint(_Monitor):
     """Save the estimator after each epoch, or after each that improved a figure.
 
-    Training can go on from the file: load it, and fit with ``warm_start=True``.
+    Training can go on from the file: load it, and ``resume``. A checkpoint is always of a whole
+    epoch, so that the random stream in it says which order of the samples comes next.
 
     Parameters
     ----------
@@ -113,13 +136,69 @@ class Checkpoint(_EpochCallback):
 
     def __init__(self, path, *, monitor=None, mode="min"):
         self.path, self.monitor, self.mode = path, monitor, mode
-        self.reset()
-
-    def reset(self):
-        """Forget the epochs so far; an estimator does so when a fit begins."""
-        self.best = -np.inf
 
     def __call__(self, estimator):
-        if self.monitor is None or self.improved(estimator):
+        if self.monitor is None or self.follow(self.figures(estimator)[-1]):
             estimator.save(os.fspath(self.path).replace("{epoch}", str(estimator.n_iter_)))
         return False
+
+
+class ProgressBar(_EpochCallback):
+    """Show how far a fit is, with the figures of its last epoch, in a terminal or a notebook.
+
+    Where the output is neither, as in a batch job or a pipe, nothing is shown. For searches and
+    pipelines scikit-learn 1.9 has a bar of its own, ``sklearn.callback.ProgressBar``.
+
+    Raises
+    ------
+    ImportError
+        If rich is not installed.
+
+    Examples
+    --------
+    >>> from crnn import SimpleRNNClassifier
+    >>> from crnn.callbacks import ProgressBar
+    >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
+    >>> clf = SimpleRNNClassifier(8, callbacks=[ProgressBar()]).fit(X, y)
+    """
+
+    def __init__(self):
+        try:
+            import rich.progress  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                'ProgressBar needs rich, which is not installed: pip install "crnn[progress]".'
+            ) from error
+        self._bar = None
+
+    def begin(self, estimator):
+        """Show an empty bar, or the part that a fit which is resumed has done."""
+        from rich.console import Console
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn
+
+        console = Console()
+        shown = console.is_terminal or console.is_jupyter
+        columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
+        figures = TextColumn("{task.fields[figures]}")
+        self._bar = Progress(*columns, figures, console=console, disable=not shown)
+        plan = estimator._plan
+        self._bar.add_task(
+            type(estimator).__name__,
+            total=plan["epochs_done"] + plan["epochs_left"],
+            completed=plan["epochs_done"],
+            figures="",
+        )
+        self._bar.start()
+
+    def __call__(self, estimator):
+        figures = [f"{name} {h[-1]:.4f}" for name, h in estimator.history_.items()]
+        self._bar.update(self._bar.task_ids[0], advance=1, figures=", ".join(figures))
+
+    def end(self):
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __getstate__(self):
+        return vars(self) | {"_bar": None}  # a terminal cannot be copied

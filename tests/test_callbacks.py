@@ -1,5 +1,7 @@
 """Callbacks: plain ones, those of crnn, and scikit-learn's protocol where it is installed."""
 
+import pickle
+
 import numpy as np
 import pytest
 import sklearn
@@ -9,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
 from crnn import SimpleRNNClassifier
-from crnn.callbacks import Checkpoint, EarlyStopping
+from crnn.callbacks import Checkpoint, EarlyStopping, ProgressBar
 
 has_callbacks = pytest.mark.skipif(
     parse_version(sklearn.__version__) < parse_version("1.9"),
@@ -175,3 +177,54 @@ def test_a_progress_bar_over_a_search(capfd):
     search.fit(X, y)
     assert search.best_estimator_.n_iter_ == 2
     assert capfd.readouterr().out.count("SimpleRNNClassifier - fit") == 5
+
+
+def with_bar(how):
+    if how == "plain":
+        return small(callbacks=[ProgressBar()])
+    return small().set_callbacks(ProgressBar())
+
+
+def bars():
+    """The ways to show a bar, each of which clones and pickles."""
+    pytest.importorskip("rich", reason="rich is not installed")
+    models = [with_bar("plain")] + [with_bar("protocol")] * hasattr(small(), "set_callbacks")
+    return [*models, *map(clone, models), *(pickle.loads(pickle.dumps(m)) for m in models)]
+
+
+def test_no_bar_without_a_terminal(capfd):
+    for clf in bars():
+        clf.fit(*data())
+        clone(clf).fit(*data())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_in_a_terminal(monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    X, y = data()
+    for clf in bars():
+        clf.fit(X, y)
+        shown = capfd.readouterr().out
+        assert "SimpleRNNClassifier" in shown
+        assert "4/4" in shown
+        assert f"loss {clf.history_['loss'][-1]:.4f}" in shown
+        assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1, "the cursor is back"
+
+
+def test_a_bar_of_a_fit_that_fails(monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    def fail(estimator):
+        if estimator.n_iter_ == 2:
+            raise KeyboardInterrupt
+
+    X, y = data()
+    clf = small(callbacks=[ProgressBar(), fail])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    shown = capfd.readouterr().out
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1, "the cursor is back"
+    assert "2/4" in shown
+    assert "4/4" not in shown
+    clf.set_params(callbacks=[ProgressBar()]).resume(X, y)
+    assert "4/4" in capfd.readouterr().out

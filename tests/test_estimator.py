@@ -297,7 +297,7 @@ def bad_fits():
         "divergence",
         runaway,
         (100 * S, z),
-        "The weights became infinite or NaN in epoch .* learning_rate",
+        "The loss became nan in batch 2 of epoch 1. Lower learning_rate",
     )
 
 

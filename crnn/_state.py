@@ -1,0 +1,160 @@
+"""What a fitted estimator has to hold for the kernels to be safe with it.
+
+Pickles and files may be damaged or made up. Whatever comes from one is checked here, before a
+kernel that does not look at every number reads it.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from crnn._parameters import ATTRIBUTES, shapes
+
+PRIVATE = ("_rng", "_optimizer_state", "_plan", "_multilabel", "_one_dimensional")
+RULES = ("RMSprop", "SGD", "Adam")
+MEMORIES = ("velocities", "moments", "touched")
+STREAM_WORDS = 624  # of the Mersenne twister
+
+
+def check_state(estimator):
+    """Raise ValueError if fitted attributes do not belong together."""
+    state = vars(estimator)
+    if "out_activation_" not in state:
+        return
+    _check_weights(state)
+    _check_head(estimator, state)
+    _check_history(state)
+    _check_stream(state["_rng"].get_state(legacy=False) if _is_stream(state) else None)
+    arrays = {
+        name: state[attribute] for name, attribute in ATTRIBUTES.items() if attribute in state
+    }
+    arrays["head_kernel"] = arrays["head_kernel"].T
+    _check_optimizer(state.get("_optimizer_state"), arrays)
+    if "_plan" in state:
+        _check_plan(state["_plan"], arrays)
+
+
+def _require(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+def _is(value, kind, least=None):
+    """Whether a value is a number of this kind, which a bool is not."""
+    known = isinstance(value, kind) and not isinstance(value, (bool, np.bool_))
+    return known and (least is None or value >= least)
+
+
+def _check_weights(state):
+    for attribute in ATTRIBUTES.values():
+        if attribute == "embedding_" and attribute not in state:
+            continue
+        array = state.get(attribute)
+        _require(
+            isinstance(array, np.ndarray) and array.dtype in (np.float32, np.float64),
+            f"{attribute} is no array of float32 or float64",
+        )
+        _require(
+            array.ndim == (1 if attribute in ("bias_", "intercept_") else 2),
+            f"{attribute} has {array.ndim} dimensions",
+        )
+        _require(np.isfinite(array).all(), f"{attribute} holds numbers that are infinite or NaN")
+    wanted = shapes(
+        vocabulary_size=len(state["embedding_"]) if "embedding_" in state else None,
+        n_features=len(state["kernel_"]),
+        units=len(state["bias_"]),
+        n_outputs=len(state["intercept_"]),
+    )
+    for name, shape in wanted.items():
+        shape = shape[::-1] if name == "head_kernel" else shape
+        found = state[ATTRIBUTES[name]].shape
+        _require(found == shape, f"the shapes {found} of {ATTRIBUTES[name]} and {shape} disagree")
+
+
+def _check_head(estimator, state):
+    K = state.get("n_outputs_")
+    _require(_is(K, Integral, 1) and K == len(state["intercept_"]), "n_outputs_ is wrong")
+    activations = ("identity",)
+    if hasattr(estimator, "predict_proba"):
+        classes = state.get("classes_")
+        _require(isinstance(classes, np.ndarray) and classes.ndim == 1, "classes_ is no array")
+        several = state.get("_multilabel")
+        _require(isinstance(several, bool), "whether there are several labels is not said")
+        _require(
+            len(classes) == (2 if K == 1 and not several else K), "classes_ and outputs disagree"
+        )
+        activations = ("logistic",) if several or K == 1 else ("softmax",)
+    else:
+        _require(isinstance(state.get("_one_dimensional"), bool), "the form of y is not said")
+        _require(K == 1 or not state["_one_dimensional"], "the form of y and outputs disagree")
+    _require(state["out_activation_"] in activations, "out_activation_ is wrong")
+
+
+def _check_history(state):
+    history, n_epochs = state.get("history_"), state.get("n_iter_")
+    _require(_is(n_epochs, Integral, 0), "n_iter_ is no number of epochs")
+    _require(
+        isinstance(history, dict)
+        and all(isinstance(name, str) and isinstance(h, list) for name, h in history.items())
+        and all(len(h) == n_epochs and all(_is(x, Real) for x in h) for h in history.values()),
+        "history_ does not hold a number for each epoch",
+    )
+
+
+def _is_stream(state):
+    return isinstance(state.get("_rng"), np.random.RandomState)
+
+
+def _check_stream(stream):
+    """numpy takes any position, and reads beyond the end of its words."""
+    _require(stream is not None, "the random stream is missing")
+    if stream["bit_generator"] == "MT19937":
+        position = stream["state"]["pos"]
+        _require(0 <= position <= STREAM_WORDS, f"the random stream has the position {position}")
+
+
+def _check_optimizer(state, arrays):
+    _require(isinstance(state, dict), "the state of the optimiser is missing")
+    _require(state.get("rule") in RULES, f"the rule of the optimiser is none of {RULES}")
+    n_steps, factor = state.get("n_steps"), state.get("learning_rate_factor")
+    _require(_is(n_steps, Integral, 0), "the optimiser has no number of steps")
+    _require(_is(factor, Real) and 0 < factor < np.inf, "the optimiser has no learning rate")
+    for kind in MEMORIES:
+        memory = state.get(kind, {})
+        _require(isinstance(memory, dict) and memory.keys() <= arrays.keys(), f"{kind} is wrong")
+        for name, array in memory.items():
+            _require(
+                isinstance(array, np.ndarray)
+                and array.dtype.kind == ("i" if kind == "touched" else "f")
+                and np.isfinite(array).all(),
+                f"{kind} of {name} is no array of numbers",
+            )
+            if kind == "touched" and array.size:
+                _require(
+                    0 <= array.min() and array.max() <= n_steps,
+                    f"{name} was touched at steps that the optimiser has not made",
+                )
+            if kind == "velocities" and state["rule"] != "SGD" and array.size:
+                _require(array.min() >= 0, f"the mean square of {name} is negative")
+
+
+def _check_plan(plan, arrays):
+    """What is left of a fit that was cut short, as ``new_plan`` makes it."""
+    _require(isinstance(plan, dict), "the plan of the fit is wrong")
+    for name in ("epochs_left", "epochs_done", "n_samples", "waited", "n_stalls"):
+        _require(_is(plan.get(name), Integral, 0), f"{name} of the plan is no number")
+    _require(_is(plan.get("best"), Real), "best of the plan is no number")
+    seed = plan.get("split_seed", "missing")
+    _require(seed is None or _is(seed, Integral, 0), "split_seed of the plan is no number")
+    best = plan.get("best_parameters")
+    if best is None:
+        return
+    _require(isinstance(best, dict), "best_parameters of the plan is wrong")
+    _require(
+        {name: np.shape(array) for name, array in best.items()}
+        == {name: array.shape for name, array in arrays.items()}
+        and all(isinstance(w, np.ndarray) and w.dtype.kind == "f" for w in best.values())
+        and all(np.isfinite(w).all() for w in best.values()),
+        "best_parameters of the plan are not like the weights",
+    )
+    _check_optimizer(plan.get("best_optimizer"), arrays)

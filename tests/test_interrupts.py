@@ -1,0 +1,266 @@
+"""Fits that are cut short: what they leave, and how they come to the end that they would have."""
+
+import itertools
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from crnn import SimpleRNNClassifier, SimpleRNNRegressor
+from crnn.callbacks import Checkpoint, EarlyStopping
+
+KILLS = 2 * int(os.environ.get("CRNN_ROUNDS", "2"))
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+
+
+def data(n=80):
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 9, (n, 6))
+    return X, (X[:, -2:] == 3).any(axis=1) ^ (rng.random(n) < 0.2)
+
+
+def small(**options):
+    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 8, "random_state": 0}
+    return SimpleRNNClassifier(4, **defaults | options)
+
+
+def interrupt(epoch):
+    """A callback that stands for Ctrl-C in the epoch after the one with this number."""
+
+    def callback(estimator):
+        if estimator.n_iter_ == epoch:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+def assert_same(a, b):
+    for name in WEIGHTS:
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    np.testing.assert_array_equal(pickle.dumps(a.history_), pickle.dumps(b.history_))
+    for one, other in zip(a._rng.get_state(), b._rng.get_state(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interrupted_fit_keeps_its_last_whole_epoch():
+    X, y = data()
+    clf = small(callbacks=[interrupt(3)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    assert_same(clf, small(max_iter=3).fit(X, y))
+    clf.set_params(callbacks=None)
+    assert_same(pickle.loads(pickle.dumps(clf)).partial_fit(X, y), small(max_iter=4).fit(X, y))
+    assert_same(pickle.loads(pickle.dumps(clf)).fit(X, y), small().fit(X, y))
+
+
+def test_an_interrupt_before_the_first_epoch_changes_nothing():
+    class Interrupting(list):
+        def __iter__(self):
+            raise KeyboardInterrupt
+
+    X, y = data()
+    clf = small().fit(X, y)
+    before = pickle.dumps(clf)
+    with pytest.raises(KeyboardInterrupt):
+        clf.set_params(callbacks=None).fit(X, y, X_val=Interrupting(X.tolist()), y_val=y)
+    assert pickle.dumps(clf) == before
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "place", "kept"),
+    [(20, "4 of epoch 1", 0), (40, "2 of epoch 2", 1), (80, "1 of epoch 4", 3)],
+)
+def test_weights_out_of_range_leave_the_last_whole_epoch(batch_size, place, kept):
+    X, _ = data()
+    X = X[:, :, None] / 9.0
+    y = X.sum(axis=(1, 2))
+    options = {"optimizer": "sgd", "activation": "linear", "learning_rate": 0.05}
+    reg = SimpleRNNRegressor(4, max_iter=50, batch_size=batch_size, random_state=0, **options)
+    before = vars(reg).copy()
+    with pytest.raises(
+        ValueError, match=rf"The loss became \S+ in batch {place}\. Lower learning_rate"
+    ):
+        reg.fit(X, y)
+    if kept:
+        whole = clone(reg).set_params(max_iter=kept).fit(X, y)
+        np.testing.assert_array_equal(reg.predict(X), whole.predict(X))
+    else:
+        assert vars(reg) == before
+
+
+def test_weights_out_of_range_after_the_last_batch():
+    X, y = data(20)
+    clf = small(optimizer="sgd", learning_rate=1e300)
+    with pytest.raises(
+        ValueError, match=r"weights became infinite or NaN by batch 1, the last of epoch 1\."
+    ):
+        clf.fit(X, y)
+
+
+PLANS = {
+    "plain": {},
+    "held out": {"validation_fraction": 0.25, "stratify": True},
+    "early stopping": {
+        "validation_fraction": 0.5, "early_stopping": True, "n_iter_no_change": 2, "tol": 0.01,
+        "learning_rate": 0.05, "max_iter": 40,
+    },
+    "adaptive": {
+        "learning_rate_schedule": "adaptive", "n_iter_no_change": 2, "tol": 0.1, "max_iter": 9,
+        "optimizer": "adam",
+    },
+    "momentum": {"optimizer": "sgd", "momentum": 0.9, "learning_rate_schedule": "invscaling"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("way", ["same object", "pickle", "file"])
+def test_a_resumed_fit_comes_to_the_same_end(plan, way, tmp_path):
+    X, y = data()
+    wanted = small(**PLANS[plan]).fit(X, y)
+    for epoch in (1, wanted.n_iter_ // 2, wanted.n_iter_):
+        clf = small(**PLANS[plan], callbacks=[interrupt(epoch)])
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, y)
+        assert clf.n_iter_ == epoch
+        clf.set_params(callbacks=None)
+        if way == "pickle":
+            clf = pickle.loads(pickle.dumps(clf))
+        if way == "file":
+            clf.save(tmp_path / "cut.npz")
+            clf = SimpleRNNClassifier.load(tmp_path / "cut.npz")
+        assert_same(clf.resume(X, y), wanted)
+        assert vars(clf).keys() == vars(wanted).keys()
+
+
+def test_callbacks_go_on_where_they_were(tmp_path):
+    X, y = data()
+    options = {"validation_fraction": 0.5, "learning_rate": 0.05, "max_iter": 60}
+
+    def callbacks(folder):
+        folder.mkdir()
+        best = Checkpoint(folder / "best.npz", monitor="val_loss")
+        return [best, EarlyStopping(patience=4), Checkpoint(folder / "last.npz")]
+
+    wanted = small(**options, callbacks=callbacks(tmp_path / "whole")).fit(X, y)
+    best = SimpleRNNClassifier.load(tmp_path / "whole" / "best.npz")
+    assert 1 < best.n_iter_ < wanted.n_iter_ < 60
+    for epoch in (best.n_iter_ - 1, best.n_iter_ + 2, wanted.n_iter_):
+        parts = callbacks(tmp_path / str(epoch))
+        clf = small(**options, callbacks=[*parts, interrupt(epoch)])
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, y)
+        again = SimpleRNNClassifier.load(tmp_path / str(epoch) / "last.npz")
+        assert_same(again.set_params(callbacks=parts).resume(X, y), wanted)
+        assert_same(SimpleRNNClassifier.load(tmp_path / str(epoch) / "best.npz"), best)
+
+
+def test_what_cannot_be_resumed():
+    X, y = data()
+    clf = small().fit(X, y)
+    with pytest.raises(ValueError, match=r"nothing to resume\. Call fit, with warm_start=True"):
+        clf.resume(X, y)
+    clf.set_params(callbacks=[interrupt(2)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    before = pickle.dumps(clf.set_params(callbacks=None))
+    with pytest.raises(ValueError, match=r"X has 79 samples, but the fit .* has 80"):
+        clf.resume(X[1:], y[1:])
+    assert pickle.dumps(clf) == before
+    clf.partial_fit(X, y)
+    with pytest.raises(ValueError, match="nothing to resume"):
+        clf.resume(X, y)
+
+
+LONG = """
+import sys, time, threading, signal, os
+import numpy as np
+from crnn import SimpleRNNClassifier
+X = np.random.default_rng(0).integers(1, 100, (2000, 100))
+y = X[:, 0] % 2
+clf = SimpleRNNClassifier({units}, batch_size=2000, max_iter=1000, n_jobs={n_jobs}, random_state=0)
+small = clf.fit(X[:4], y[:4]) if "{what}" == "predict" else None
+sent = []
+def send():
+    time.sleep({delay})
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=send).start()
+try:
+    if "{what}" == "fit":
+        clf.fit(X, y)
+    else:
+        while True:
+            clf.predict(X)
+except KeyboardInterrupt:
+    print(time.perf_counter() - sent[0])
+clf.set_params(max_iter=1).fit(X[:4], y[:4]).partial_fit(X[:4], y[:4]).predict(X[:4])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no Ctrl-C on Windows")
+@pytest.mark.parametrize("what", ["fit", "predict"])
+@pytest.mark.parametrize(("units", "n_jobs"), [(8, 1), (32, 2), (512, 2)])
+def test_ctrl_c_is_answered(what, units, n_jobs):
+    """At 512 units a batch takes seconds; at 8 the signal comes between two small ones."""
+    script = LONG.format(units=units, n_jobs=n_jobs, what=what, delay=0.7)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    print(f"{what} at {units} units, {n_jobs} threads: {1000 * float(run.stdout):.1f} ms")
+    assert float(run.stdout) < 2, "as long as the batch took"  # no timing: a batch takes longer
+
+
+# Processes that are killed
+
+
+def train_to_the_end(path):
+    """What a job does that is started again until it is through."""
+    X, y = data()
+    saving = [Checkpoint(path)]
+    if path.exists():
+        return SimpleRNNClassifier.load(path).set_params(callbacks=saving).resume(X, y)
+    return small(**JOB, callbacks=saving).fit(X, y)
+
+
+def work(path):
+    train_to_the_end(path).set_params(callbacks=None).save(path.with_name("done.npz"))
+
+
+JOB = {"max_iter": 400, "validation_fraction": 0.25, "stratify": True, "optimizer": "adam"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+def test_killed_jobs_come_to_the_same_end(tmp_path):
+    """Killed at random moments, some of them within a save, until they come to their end."""
+    wanted = small(**JOB).fit(*data())
+    rng, kills = np.random.default_rng(), 0
+    for number in itertools.count():
+        path = tmp_path / str(number) / "job.npz"
+        path.parent.mkdir()
+        while not path.with_name("done.npz").exists():
+            kills += killed_after(rng.uniform(0.02, 0.4), path)
+            if path.exists():
+                SimpleRNNClassifier.load(path)  # the old one or the new one, always a whole one
+        assert_same(SimpleRNNClassifier.load(path.with_name("done.npz")), wanted)
+        if kills >= KILLS:
+            break
+    print(f"{kills} kills in {number + 1} jobs")
+
+
+def killed_after(seconds, path):
+    """Whether a process that works on the job had to be killed then."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["crnn"])
+    job = context.Process(target=work, args=(path,))
+    job.start()
+    job.join(seconds)
+    killed = job.is_alive()
+    job.kill()
+    job.join()
+    return killed
