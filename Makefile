@@ -29,6 +29,7 @@ bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB 
 	$(PYTHON) benchmarks/stages.py
 	$(PYTHON) benchmarks/footprint.py
 	$(PYTHON) benchmarks/text.py
+	$(PYTHON) benchmarks/denormals.py
 
 bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-compare shows changes
 	$(PYTHON) -m pip install pytest-benchmark

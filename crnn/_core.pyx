@@ -45,7 +45,7 @@ import os
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.math cimport exp, fabs, log, log1p, pow, sqrt
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from crnn._loops cimport (
@@ -58,6 +58,8 @@ from crnn._loops cimport (
     adam_loop,
     add,
     crnn_choose_variant,
+    crnn_flush_denormals,
+    crnn_restore,
     crnn_variant_name,
     multiply,
     rmsprop_loop,
@@ -275,7 +277,9 @@ cdef void dense_chunk(
     const floating *inputs, const floating *kernel, const floating *bias,
     Py_ssize_t D, Py_ssize_t F, Py_ssize_t H, floating *out
 ) noexcept nogil:
+    cdef uint64_t control = crnn_flush_denormals()
     multiply(False, D, H, F, inputs, kernel, bias, NULL, 0, out)
+    crnn_restore(control)
 
 
 def dense_backward(
@@ -320,6 +324,7 @@ cdef void dense_backward_chunk(
     Py_ssize_t D, Py_ssize_t F, Py_ssize_t H,
     floating *grad_inputs, floating *grad_kernel, floating *grad_bias
 ) noexcept nogil:
+    cdef uint64_t control = crnn_flush_denormals()
     cdef Py_ssize_t d
     if grad_inputs != NULL:
         multiply[floating](False, D, F, H, grad_out, transposed, NULL, NULL, 0, grad_inputs)
@@ -327,6 +332,7 @@ cdef void dense_backward_chunk(
     memset(grad_bias, 0, H * sizeof(floating))
     for d in range(D):
         add(H, grad_out + d * H, grad_bias)
+    crnn_restore(control)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -375,6 +381,7 @@ cdef void forward_tile(
     const floating *initial, const int32_t *initial_rows, const floating *recurrent_kernel,
     int activation, bint keep_states, floating *states, floating *last
 ) noexcept nogil:
+    cdef uint64_t control = crnn_flush_denormals()
     cdef Py_ssize_t steps = offsets[1] - offsets[0], m = 0, n_running, s, r
     cdef floating *current = states
     cdef floating *following
@@ -395,6 +402,7 @@ cdef void forward_tile(
         rows += m
         current = following
     memcpy(last, current, S * H * sizeof(floating))
+    crnn_restore(control)
 
 
 def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
@@ -476,10 +484,12 @@ def backward(
 cdef void sum_tables(
     Py_ssize_t n_groups, const floating *tables, Py_ssize_t stride, Py_ssize_t n, floating *out
 ) noexcept nogil:
+    cdef uint64_t control = crnn_flush_denormals()
     cdef Py_ssize_t g
     memcpy(out, tables, n * sizeof(floating))
     for g in range(1, n_groups):
         add(n, tables + g * stride, out)
+    crnn_restore(control)
 
 
 cdef void backward_group(
@@ -488,6 +498,7 @@ cdef void backward_group(
     const floating *grad_states, const int32_t *rows, int activation, Py_ssize_t tile,
     Py_ssize_t D, floating *work, floating *grad_table, floating *grad_initial
 ) noexcept nogil:
+    cdef uint64_t control = crnn_flush_denormals()
     cdef floating *sums = work + (NEAR + tile) * H  # dU, and the table if gradients are scattered
     cdef Py_ssize_t[MOST_GROUPS] loads
     cdef const floating *incoming = NULL
@@ -514,6 +525,7 @@ cdef void backward_group(
                 states + (i + r) * H, offsets + r, S, H, transposed, grad_last + r * H, incoming,
                 tile_rows, activation, grad_table + i * H if rows == NULL else work, sums,
                 sums + H * H, grad_initial + r * H)
+    crnn_restore(control)
 
 
 cdef void backward_tile(
@@ -698,6 +710,7 @@ cdef void rmsprop_chunk(
     int64_t *touched, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t C, int64_t step,
     floating learning_rate, double rho, const double *powers, floating epsilon
 ) noexcept nogil:
+    cdef uint64_t control = crnn_flush_denormals()
     cdef Py_ssize_t d, row
     cdef int64_t waited
     cdef double decay
@@ -708,6 +721,7 @@ cdef void rmsprop_chunk(
         touched[row] = step
         rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon,
                      grads + d * C, velocities + row * C, weights + row * C)
+    crnn_restore(control)
 
 
 def sgd(
@@ -721,14 +735,17 @@ def sgd(
     """m := momentum m - lr g,  w := w + m, or w := w + momentum m - lr g by Nesterov."""
     cdef Py_ssize_t P = weights.shape[0], i
     cdef floating rate = <floating> learning_rate, inertia = <floating> momentum
+    cdef uint64_t control
     require(grads.shape[0] == P and velocities.shape[0] == P, "all arrays must have one length")
     with nogil:
+        control = crnn_flush_denormals()
         for i in range(P):
             velocities[i] = inertia * velocities[i] - rate * grads[i]
             if nesterov:
                 weights[i] += inertia * velocities[i] - rate * grads[i]
             else:
                 weights[i] += velocities[i]
+        crnn_restore(control)
 
 
 def adam(
@@ -750,11 +767,14 @@ def adam(
     cdef Py_ssize_t P = weights.shape[0]
     cdef double rate = (learning_rate * sqrt(1 - pow(beta_2, <double> step))
                         / (1 - pow(beta_1, <double> step)))
+    cdef uint64_t control
     require(grads.shape[0] == P and moments.shape[0] == P and velocities.shape[0] == P,
             "all arrays must have one length")
     if P == 0:
         return
     with nogil:
+        control = crnn_flush_denormals()
         adam_loop(P, <floating> rate, <floating> beta_1, <floating> (1 - beta_1),
                   <floating> beta_2, <floating> (1 - beta_2), <floating> epsilon,
                   &grads[0], &moments[0], &velocities[0], &weights[0])
+        crnn_restore(control)

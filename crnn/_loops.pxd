@@ -1,10 +1,14 @@
 # The C loops of _variants.h under one fused name each.
 
 from cython cimport floating
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
 
 from crnn._blas cimport gemm
+
+cdef extern from "_flush.h" nogil:
+    uint64_t crnn_flush_denormals()
+    void crnn_restore(uint64_t)
 
 cdef extern from "_variants.h" nogil:
     enum:
