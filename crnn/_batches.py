@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crnn import _core
-from crnn._sequences import offsets_of
+from crnn._sequences import MOST_STEPS, offsets_of
 
 # A batch that has this many steps for each word of the vocabulary takes all words as they are:
 # those that do not occur cost less than looking for them.
@@ -46,6 +46,11 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
     pads = sequences.pads[chosen]
     starts = sequences.starts[chosen]
     N = int(offsets[-1])
+    if N > MOST_STEPS:
+        raise ValueError(
+            f"A batch of {len(indices)} sequences has {N} timesteps, but the kernels count up to "
+            f"{MOST_STEPS}. Lower batch_size, or cut the sequences."
+        )
     padded = pads.argmax() if len(pads) else 0
     extra = int(len(pads) > 0 and pads[padded] > 0)
     positions = workspace.array("positions", (N + extra,), np.int64)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from crnn._core import ACTIVATIONS
 from crnn._fit import Fit, Validation, unchanged_on_error
@@ -331,7 +332,15 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         self._learn_target(y)
         self._rng = check_random_state(self.random_state)
         vars(self).pop("embedding_", None)  # that of an earlier fit says nothing of this one
-        to_attributes(self, draw(self._rng, self._shapes(raw), self.dtype))
+        shapes = self._shapes(raw)
+        _memory.require(
+            _memory.of_weights(
+                shapes, np.dtype(self.dtype).itemsize, self.optimizer, self.early_stopping
+            ),
+            f"Training weights of the shapes {shapes}",
+            "Lower vocabulary_size, embedding_dim or units.",
+        )
+        to_attributes(self, draw(self._rng, shapes, self.dtype))
         self._optimizer_state = self._new_optimizer().state
         self.history_ = {}
         self.n_iter_ = 0

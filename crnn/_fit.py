@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from crnn import _memory
 from crnn._parameters import to_attributes
 from crnn._schedule import Schedule
 from crnn._state import check_state
@@ -45,6 +46,17 @@ class Fit:
         n = len(samples.weights)
         automatic = min(max(n // 50, 4), 128)
         self.batch_size = automatic if estimator.batch_size == "auto" else estimator.batch_size
+        _memory.require(
+            _memory.of_batch(
+                samples.sequences.lengths,
+                self.batch_size,
+                self.parameters["kernel"].shape,
+                self.parameters["kernel"].itemsize,
+                self.trainer.vocabulary_size,
+            ),
+            f"The longest batch of {min(self.batch_size, n)} samples",
+            "Lower batch_size or units, or cut the sequences.",
+        )
 
     def run(self, attempt, epochs=None):
         """Train to the end of the plan, and give the estimator what came out."""

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import _check_n_features, validate_data
 
 from crnn._sequences import (
+    check_length,
     flatten,
     is_list_of_sequences,
     offsets_of,
@@ -46,6 +47,7 @@ def read(estimator, X, *, reset):
     """
     if is_list_of_sequences(X):
         raw = Raw(*flatten(X), None)
+        check_length(np.diff(raw.offsets).max())
         if reset:
             _set_width(estimator, np.diff(raw.offsets))
         return raw
@@ -73,6 +75,7 @@ def read(estimator, X, *, reset):
             "is required."
         )
     n, width = X.shape[:2]
+    check_length(width)
     values = X.reshape(n * width, *X.shape[2:])
     return Raw(values, offsets_of(np.full(n, width)), width)
 

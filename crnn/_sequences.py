@@ -7,6 +7,8 @@ from sklearn.utils import assert_all_finite
 
 from crnn._core import leading_zeros
 
+MOST_STEPS = 2**31 - 2  # of a batch, and one for a padding; the kernels count rows in 32 bits
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -112,6 +114,14 @@ def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=Fa
     pads = np.empty(len(offsets) - 1, np.int32)
     leading_zeros(values, offsets, pads)
     return Sequences(values, offsets[:-1] + pads, np.diff(offsets) - pads, pads)
+
+
+def check_length(longest):
+    if longest > MOST_STEPS:
+        raise ValueError(
+            f"X contains a sequence of {longest} timesteps, but the kernels count up to "
+            f"{MOST_STEPS}; cut it into parts."
+        )
 
 
 def integer_ids(values):

@@ -1,0 +1,115 @@
+"""Sizes beyond 32 bits, and beyond the machine."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from crnn import SimpleRNNClassifier, _core, _memory
+from crnn._batches import pack
+from crnn._sequences import Sequences
+from crnn._workspace import Workspace
+
+BEYOND = 2**31 + 1
+
+
+def lazy_zeros(shape, dtype):
+    """Zeros of which the system gives only the pages that are touched."""
+    try:
+        return np.zeros(shape, dtype)
+    except MemoryError:
+        pytest.skip("this machine does not promise that much memory")
+
+
+def test_rows_beyond_32_bits():
+    """The last rows of a table of 2**31 numbers and some."""
+    table = lazy_zeros((2**22 + 1, 512), np.float32)
+    rows = np.array([2**22, 0], np.int32)
+    table[2**22] = np.arange(512)
+    out = np.empty((2, 512), np.float32)
+    _core.gather(table, rows, 1, out)
+    np.testing.assert_array_equal(out, [np.arange(512), np.zeros(512)])
+    states, last = np.empty((2, 512), np.float32), np.empty((1, 512), np.float32)
+    nothing = np.zeros((512, 512), np.float32)
+    linear = _core.ACTIVATIONS["linear"]
+    _core.forward(
+        table, rows, np.array([0, 1]), nothing[:1], np.zeros(1, np.int32), nothing, linear, 24, 1,
+        False, states, last,
+    )  # fmt: skip
+    np.testing.assert_array_equal(last[0], np.arange(512))
+
+
+def test_an_optimiser_beyond_32_bits():
+    weights = lazy_zeros((2**22 + 1, 512), np.float32)
+    velocities, touched = lazy_zeros(weights.shape, np.float32), np.zeros(2**22 + 1, np.int64)
+    gradients, ids = np.ones((1, 512), np.float32), np.array([2**22], np.int32)
+    _core.rmsprop(weights, gradients, velocities, ids, touched, 1, 0.1, 0.9, 1e-7, 1)
+    np.testing.assert_allclose(weights[2**22], -0.1 / np.sqrt(0.1), rtol=1e-5)
+    assert touched[2**22] == 1
+    assert not weights[:2].any()
+
+
+def test_sequences_beyond_32_bits():
+    X = lazy_zeros((2, BEYOND), np.uint8)
+    with pytest.raises(ValueError, match=rf"a sequence of {BEYOND} timesteps"):
+        SimpleRNNClassifier(vocabulary_size=9).fit(X, [0, 1])
+
+
+def test_batches_beyond_32_bits():
+    lengths = np.array([2**30, 2**30])
+    nothing = np.zeros(2, np.int32)
+    sequences = Sequences(np.zeros(1, np.int32), np.zeros(2, np.int64), lengths, nothing)
+    with pytest.raises(ValueError, match=rf"2 sequences has {2**31} timesteps.*Lower batch_size"):
+        pack(sequences, np.arange(2), Workspace(), 24, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vocabulary_size": 2**31 - 1, "embedding_dim": 512}, r"\(2147483647, 512\).* GiB"),
+        ({"units": 10**7, "dtype": "float64"}, r"\(10000000, 10000000\).* GiB.*units"),
+        ({"embedding_dim": 10**14}, "GiB"),
+    ],
+)
+def test_weights_beyond_the_machine(options, message):
+    X = np.array([[1, 2], [2, 1]])
+    clf = SimpleRNNClassifier(**options)
+    before = vars(clf).copy()
+    with pytest.raises(MemoryError, match=f"(?s)needs {message}|{message}"):
+        clf.fit(X, [0, 1])
+    assert vars(clf) == before
+
+
+def test_batches_beyond_the_machine(monkeypatch):
+    X = np.random.default_rng(0).integers(1, 9, (1000, 100))
+    monkeypatch.setattr(_memory, "machine_memory", lambda: 2**23)
+    y = X[:, 0] % 2
+    with pytest.raises(MemoryError, match=r"batch of 1000 .* MiB .* gives 8.0 MiB\. Lower batch_s"):
+        SimpleRNNClassifier(batch_size=1000).fit(X, y)
+    SimpleRNNClassifier(batch_size=20, max_iter=1).fit(X, y)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize(
+    ("V", "E", "H", "T", "B"),
+    [(20_000, 64, 16, 20, 50), (50, 8, 128, 100, 200), (20_000, 32, 32, 200, 200)],
+    ids=["words", "states", "both"],
+)
+def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
+    """Neither less than what a fit takes nor far more."""
+    X = np.random.default_rng(0).integers(1, V, (400, T)).astype(np.int32)
+    options = {"optimizer": optimizer, "momentum": 0.5, "early_stopping": early_stopping}
+    clf = SimpleRNNClassifier(
+        H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
+    )
+    clf.fit(X[:4], [0, 1, 0, 1])
+    shapes = {name: getattr(clf, name).shape for name in ("embedding_", "kernel_")}
+    shapes["recurrent_kernel_"] = (H, H)
+    weights = _memory.of_weights(shapes, 4, optimizer, early_stopping)
+    batch = _memory.of_batch(np.full(400, T), B, (E, H), 4, V)
+    tracemalloc.start()
+    clf.fit(X, X[:, 0] % 2)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.8 * taken < weights + batch < 2 * taken
