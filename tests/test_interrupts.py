@@ -4,6 +4,7 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -266,6 +267,7 @@ def killed_after(seconds, path):
     killed = job.is_alive()
     job.kill()
     job.join()
+    assert job.exitcode in (0, -signal.SIGKILL)
     return killed
 
 
