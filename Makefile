@@ -35,9 +35,10 @@ bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-comp
 	$(PYTHON) -m pip install pytest-benchmark
 	$(PYTHON) -m pytest benchmarks/bench_kernels.py --benchmark-autosave $(BENCH)
 
-lint:  ## ruff and cython-lint
+lint:  ## ruff, cython-lint and mypy
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	PATH="$(dir $(abspath $(PYTHON))):$$PATH" cython-lint crnn
+	$(PYTHON) -m mypy
 
-.PHONY: help build test test-slow bench bench-kernels lint
+.PHONY: help build test test-slow test-oldest bench bench-kernels lint

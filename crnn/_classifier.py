@@ -1,9 +1,13 @@
 """Classification: classes in, probabilities out."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -13,6 +17,7 @@ from crnn._docs import documented
 from crnn._estimator import BaseSimpleRNN
 from crnn._fit import unchanged_on_error
 from crnn._training import Trainer
+from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
 
 
 @documented
@@ -50,6 +55,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
     array([1, 0])
     """
 
+    classes_: NDArray[Any]
+
     _parameter_constraints = {
         **BaseSimpleRNN._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -57,39 +64,39 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
     def __init__(
         self,
-        units=32,
+        units: int = 32,
         *,
-        embedding_dim=32,
-        vocabulary_size=None,
-        input="auto",
-        activation="tanh",
-        mask_zero=False,
-        optimizer="rmsprop",
-        learning_rate=1e-3,
-        learning_rate_schedule="constant",
-        power_t=0.5,
-        momentum=0.0,
-        nesterovs_momentum=False,
-        alpha=0.0,
-        clip_norm=None,
-        clip_value=None,
-        batch_size="auto",
-        max_iter=10,
-        shuffle=True,
-        validation_fraction=0.0,
-        stratify=False,
-        scoring=None,
-        early_stopping=False,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        warm_start=False,
-        dtype="float32",
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-        class_weight=None,
-    ):
+        embedding_dim: int = 32,
+        vocabulary_size: int | None = None,
+        input: Literal["auto", "tokens", "series"] = "auto",
+        activation: Activation = "tanh",
+        mask_zero: bool = False,
+        optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
+        learning_rate: float = 1e-3,
+        learning_rate_schedule: Literal["constant", "invscaling", "adaptive"] = "constant",
+        power_t: float = 0.5,
+        momentum: float = 0.0,
+        nesterovs_momentum: bool = False,
+        alpha: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int = 10,
+        shuffle: bool = True,
+        validation_fraction: float = 0.0,
+        stratify: bool = False,
+        scoring: str | Sequence[str] | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Callable[[Any], Any]] | None = None,
+        warm_start: bool = False,
+        dtype: Literal["float32", "float64"] = "float32",
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+    ) -> None:
         super().__init__(
             units,
             embedding_dim=embedding_dim,
@@ -124,8 +131,15 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         )
         self.class_weight = class_weight
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
+    @validated
+    def fit(
+        self,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: SequencesLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Train on sequences X and their classes y.
 
         Parameters
@@ -150,8 +164,14 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    @validated
+    def partial_fit(
+        self,
+        X: SequencesLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on a part of the data.
 
         Parameters
@@ -181,20 +201,20 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                     "as a dict of class_weight, or as sample_weight."
                 )
             started = hasattr(self, "classes_")
-            raw, y, weights = self._read(X, y, sample_weight, reset=not started)
+            raw, target, weights = self._read(X, y, sample_weight, reset=not started)
             if not started:
-                if classes is None and y.ndim == 1:
+                if classes is None and target.ndim == 1:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
-                self._start(raw, y if y.ndim == 2 else np.unique(classes))
+                self._start(raw, target if target.ndim == 2 else np.unique(np.asarray(classes)))
             elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(
                     f"classes={classes!r} is not the same as on the last call to partial_fit, "
                     f"which was {self.classes_!r}."
                 )
-            self._fit_part(raw, y, weights, attempt)
+            self._fit_part(raw, target, weights, attempt)
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: SequencesLike) -> Floats:
         """Logits of the samples.
 
         Parameters
@@ -216,7 +236,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         logits = self._run(X, Trainer.logits)
         return logits if self._multilabel or logits.shape[1] > 1 else logits[:, 0]
 
-    def predict(self, X):
+    def predict(self, X: SequencesLike) -> NDArray[Any]:
         """The most probable class of each sample, or each label's.
 
         Parameters
@@ -234,7 +254,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         places = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_[places]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: SequencesLike) -> Floats:
         """Probability of each class or label.
 
         Parameters
@@ -249,7 +269,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         """
         return self._probabilities(X, expit, softmax)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: SequencesLike) -> Floats:
         """Logarithm of ``predict_proba``, exact where the probability underflows.
 
         Parameters

@@ -5,78 +5,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 # float32 or float64, the same in all arguments of a call; letters as in _core.pyx.
-Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-Int32: TypeAlias = NDArray[np.int32]
-Int64: TypeAlias = NDArray[np.int64]
+_Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+_Int32: TypeAlias = NDArray[np.int32]
+_Int64: TypeAlias = NDArray[np.int64]
 
 SIMD: str
 ACTIVATIONS: Mapping[str, int]
 
 def workspace_rows(n_rows: int, tile: int = ...) -> int: ...
-def leading_zeros(values: Int32, offsets: Int64, out: Int32) -> None: ...
+def leading_zeros(values: _Int32, offsets: _Int64, out: _Int32) -> None: ...
 def schedule(
-    starts: Int64, offsets: Int64, tile: int, n_threads: int, positions: Int64
+    starts: _Int64, offsets: _Int64, tile: int, n_threads: int, positions: _Int64
 ) -> None: ...
-def look_up(values: Int32, positions: Int64, n_threads: int, out: Int32) -> None: ...
-def distinct(values: Int32, positions: Int64, slots: Int32, ids: Int32, rows: Int32) -> int: ...
-def gather(values: Floats, rows: Int32 | Int64, n_threads: int, out: Floats) -> None: ...
-def scatter_add(values: Floats, rows: Int32, out: Floats) -> None: ...
-def dense(inputs: Floats, kernel: Floats, bias: Floats, n_threads: int, out: Floats) -> None: ...
+def look_up(values: _Int32, positions: _Int64, n_threads: int, out: _Int32) -> None: ...
+def distinct(
+    values: _Int32, positions: _Int64, slots: _Int32, ids: _Int32, rows: _Int32
+) -> int: ...
+def gather(values: _Floats, rows: _Int32 | _Int64, n_threads: int, out: _Floats) -> None: ...
+def scatter_add(values: _Floats, rows: _Int32, out: _Floats) -> None: ...
+def dense(
+    inputs: _Floats, kernel: _Floats, bias: _Floats, n_threads: int, out: _Floats
+) -> None: ...
 def dense_backward(
-    inputs: Floats,
-    transposed: Floats,
-    grad_out: Floats,
+    inputs: _Floats,
+    transposed: _Floats,
+    grad_out: _Floats,
     n_threads: int,
-    partial_sums: Floats,
-    grad_inputs: Floats,
-    grad_kernel: Floats,
-    grad_bias: Floats,
+    partial_sums: _Floats,
+    grad_inputs: _Floats,
+    grad_kernel: _Floats,
+    grad_bias: _Floats,
 ) -> None: ...
 def forward(
-    table: Floats,
-    rows: Int32,
-    offsets: Int64,
-    initial: Floats,
-    initial_rows: Int32,
-    recurrent_kernel: Floats,
+    table: _Floats,
+    rows: _Int32,
+    offsets: _Int64,
+    initial: _Floats,
+    initial_rows: _Int32,
+    recurrent_kernel: _Floats,
     activation: int,
     tile: int,
     n_threads: int,
     keep_states: bool,
-    states: Floats,
-    last: Floats,
+    states: _Floats,
+    last: _Floats,
 ) -> None: ...
 def backward_work(B: int, tile: int, H: int, D: int) -> tuple[int, int, int]: ...
 def backward(
-    states: Floats,
-    offsets: Int64,
-    transposed: Floats,
-    grad_last: Floats,
-    grad_states: Floats,
-    rows: Int32,
+    states: _Floats,
+    offsets: _Int64,
+    transposed: _Floats,
+    grad_last: _Floats,
+    grad_states: _Floats,
+    rows: _Int32,
     activation: int,
     tile: int,
     n_threads: int,
-    work: Floats,
-    grad_table: Floats,
-    grad_initial: Floats,
-    grad_recurrent_kernel: Floats,
+    work: _Floats,
+    grad_table: _Floats,
+    grad_initial: _Floats,
+    grad_recurrent_kernel: _Floats,
 ) -> None: ...
 def sigmoid_cross_entropy(
-    logits: Floats, targets: Floats, weights: Floats, grad_logits: Floats
+    logits: _Floats, targets: _Floats, weights: _Floats, grad_logits: _Floats
 ) -> tuple[float, float]: ...
 def softmax_cross_entropy(
-    logits: Floats, targets: Int32, weights: Floats, grad_logits: Floats
+    logits: _Floats, targets: _Int32, weights: _Floats, grad_logits: _Floats
 ) -> tuple[float, float]: ...
 def squared_error(
-    logits: Floats, targets: Floats, weights: Floats, grad_logits: Floats
+    logits: _Floats, targets: _Floats, weights: _Floats, grad_logits: _Floats
 ) -> tuple[float, float]: ...
 def rmsprop(
-    weights: Floats,
-    grads: Floats,
-    velocities: Floats,
-    ids: Int32,
-    touched: Int64,
+    weights: _Floats,
+    grads: _Floats,
+    velocities: _Floats,
+    ids: _Int32,
+    touched: _Int64,
     step: int,
     learning_rate: float,
     rho: float,
@@ -84,18 +88,18 @@ def rmsprop(
     n_threads: int,
 ) -> None: ...
 def sgd(
-    weights: Floats,
-    grads: Floats,
-    velocities: Floats,
+    weights: _Floats,
+    grads: _Floats,
+    velocities: _Floats,
     learning_rate: float,
     momentum: float,
     nesterov: bool,
 ) -> None: ...
 def adam(
-    weights: Floats,
-    grads: Floats,
-    moments: Floats,
-    velocities: Floats,
+    weights: _Floats,
+    grads: _Floats,
+    moments: _Floats,
+    velocities: _Floats,
     step: int,
     learning_rate: float,
     beta_1: float,

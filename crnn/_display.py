@@ -1,6 +1,10 @@
 """The course of training as figures, accuracy and loss against the epoch."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -48,12 +52,18 @@ class TrainingHistoryDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, history, *, estimator_name=None):
+    figure_: Any
+    axes_: NDArray[Any]
+    lines_: dict[str, Any]
+
+    def __init__(
+        self, history: Mapping[str, Sequence[float]], *, estimator_name: str | None = None
+    ) -> None:
         self.history = history
         self.estimator_name = estimator_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None):
+    def from_estimator(cls, estimator: Any, *, name: str | None = None) -> Self:
         """Take the history of a fitted estimator; draw it with :meth:`plot`.
 
         Parameters
@@ -80,7 +90,7 @@ class TrainingHistoryDisplay:
         )
         return cls(estimator.history_, estimator_name=name or type(estimator).__name__)
 
-    def plot(self, ax=None, *, metric=None):
+    def plot(self, ax: Any = None, *, metric: str | None = None) -> Self:
         """Draw the history.
 
         Parameters

@@ -1,9 +1,13 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
+import os
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state
@@ -28,6 +32,7 @@ from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state
 from crnn._threads import n_threads_for, single_threaded_blas
 from crnn._training import Samples, Trainer
+from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
@@ -41,6 +46,19 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_encode``, and
     sets ``out_activation_``.
     """
+
+    n_outputs_: int
+    out_activation_: Literal["logistic", "softmax", "identity"]
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    history_: dict[str, list[float]]
+    embedding_: Floats
+    kernel_: Floats
+    recurrent_kernel_: Floats
+    bias_: Floats
+    coef_: Floats
+    intercept_: Floats
 
     _parameter_constraints = {
         "units": [Interval(Integral, 1, None, closed="left")],
@@ -77,38 +95,38 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
 
     def __init__(
         self,
-        units=32,
+        units: int = 32,
         *,
-        embedding_dim=32,
-        vocabulary_size=None,
-        input="auto",
-        activation="tanh",
-        mask_zero=False,
-        optimizer="rmsprop",
-        learning_rate=1e-3,
-        learning_rate_schedule="constant",
-        power_t=0.5,
-        momentum=0.0,
-        nesterovs_momentum=False,
-        alpha=0.0,
-        clip_norm=None,
-        clip_value=None,
-        batch_size="auto",
-        max_iter=10,
-        shuffle=True,
-        validation_fraction=0.0,
-        stratify=False,
-        scoring=None,
-        early_stopping=False,
-        n_iter_no_change=10,
-        tol=1e-4,
-        callbacks=None,
-        warm_start=False,
-        dtype="float32",
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        embedding_dim: int = 32,
+        vocabulary_size: int | None = None,
+        input: Literal["auto", "tokens", "series"] = "auto",
+        activation: Activation = "tanh",
+        mask_zero: bool = False,
+        optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
+        learning_rate: float = 1e-3,
+        learning_rate_schedule: Literal["constant", "invscaling", "adaptive"] = "constant",
+        power_t: float = 0.5,
+        momentum: float = 0.0,
+        nesterovs_momentum: bool = False,
+        alpha: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int = 10,
+        shuffle: bool = True,
+        validation_fraction: float = 0.0,
+        stratify: bool = False,
+        scoring: str | Sequence[str] | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        callbacks: Sequence[Callable[[Any], Any]] | None = None,
+        warm_start: bool = False,
+        dtype: Literal["float32", "float64"] = "float32",
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.units = units
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
@@ -140,8 +158,15 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def resume(self, X, y, sample_weight=None, X_val=None, y_val=None):
+    @validated
+    def resume(
+        self,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: SequencesLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Bring a fit to its end that was cut short.
 
         A fit that was ended by Ctrl-C, or by weights that became infinite, leaves the estimator
@@ -187,7 +212,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             )
         return self._fit(X, y, sample_weight, X_val, y_val, resume=True)
 
-    def hidden_states(self, X, return_sequences=False):
+    def hidden_states(self, X: SequencesLike, return_sequences: bool = False) -> Any:
         """States of the recurrent layer.
 
         Parameters
@@ -217,7 +242,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
         Training goes on from the loaded estimator bit for bit as from this one.
@@ -249,7 +274,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         save(self, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read an estimator that ``save`` has written.
 
         Parameters

@@ -1,6 +1,10 @@
 """The layer of the book: a simple (Elman) recurrent network as one call."""
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
 from crnn._batches import pack, states_after, states_before
@@ -9,6 +13,7 @@ from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import offsets_of, without_pads
 from crnn._threads import n_threads_for
+from crnn._typing import Activation, Floats, RandomState
 from crnn._workspace import Workspace
 
 
@@ -60,18 +65,22 @@ class SimpleRNN:
     (2, 3, 4)
     """
 
+    kernel_: Floats
+    recurrent_kernel_: Floats
+    bias_: Floats
+
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        activation="tanh",
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        random_state=None,
-        dtype="float32",
-        n_jobs=None,
-    ):
+        activation: Activation = "tanh",
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        random_state: RandomState = None,
+        dtype: Literal["float32", "float64"] = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
         if not isinstance(units, (int, np.integer)) or units < 1:
             raise ValueError(f"units must be a positive integer, got {units!r}.")
         if activation not in ACTIVATIONS:
@@ -87,12 +96,12 @@ class SimpleRNN:
         self.dtype = dtype
         self.n_jobs = n_jobs
         self._workspace = Workspace()
-        self._call = None
+        self._call: _Call | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"SimpleRNN({self.units}, activation={self.activation!r})"
 
-    def get_weights(self):
+    def get_weights(self) -> list[Floats]:
         """Weights in the order of Keras.
 
         Returns
@@ -105,7 +114,7 @@ class SimpleRNN:
             return []
         return [w.copy() for w in (self.kernel_, self.recurrent_kernel_, self.bias_)]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[ArrayLike]) -> Self:
         """Take weights in the order of Keras.
 
         Parameters
@@ -136,7 +145,13 @@ class SimpleRNN:
         self._call = None
         return self
 
-    def __call__(self, inputs, *, initial_state=None, mask=None):
+    def __call__(
+        self,
+        inputs: ArrayLike,
+        *,
+        initial_state: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> Any:
         """Run the layer.
 
         Parameters
@@ -177,14 +192,14 @@ class SimpleRNN:
             raise ValueError(
                 f"inputs has {F} features, but the layer has weights for {len(self.kernel_)}."
             )
-        self._call = _Call(self, inputs, state, mask, single)
-        last = self._call.last
-        output = self._call.path() if self.return_sequences else last.copy()
+        call = self._call = _Call(self, inputs, state, mask, single)
+        last = call.last
+        output = call.path() if self.return_sequences else last.copy()
         if single:
             output, last = output[0], last[0]
         return (output, last) if self.return_state else output
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: ArrayLike) -> Bunch:
         """Gradients of the last call, given the gradient of a loss by its output.
 
         Parameters

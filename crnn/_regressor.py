@@ -1,13 +1,17 @@
 """Regression: numbers in, numbers out."""
 
+from typing import Self
+
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
 from crnn._docs import documented
 from crnn._estimator import BaseSimpleRNN
 from crnn._fit import unchanged_on_error
 from crnn._training import Trainer
+from crnn._typing import Floats, SequencesLike, validated
 
 
 @documented
@@ -46,8 +50,15 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
     True
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
+    @validated
+    def fit(
+        self,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: SequencesLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Train on sequences X and their targets y.
 
         Parameters
@@ -72,8 +83,10 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    @validated
+    def partial_fit(
+        self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch on a part of the data.
 
         Parameters
@@ -96,13 +109,13 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         """
         with unchanged_on_error(self) as attempt:
             started = hasattr(self, "out_activation_")
-            raw, y, weights = self._read(X, y, sample_weight, reset=not started)
+            raw, target, weights = self._read(X, y, sample_weight, reset=not started)
             if not started:
-                self._start(raw, y)
-            self._fit_part(raw, y, weights, attempt)
+                self._start(raw, target)
+            self._fit_part(raw, target, weights, attempt)
         return self
 
-    def predict(self, X):
+    def predict(self, X: SequencesLike) -> Floats:
         """The numbers of each sample.
 
         Parameters

@@ -1,11 +1,13 @@
 """The last state of a trained network as features."""
 
+from typing import Any, Self
+
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     MetaEstimatorMixin,
     TransformerMixin,
-    _fit_context,
     clone,
 )
 from sklearn.utils._metadata_requests import _routing_enabled
@@ -14,6 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._classifier import SimpleRNNClassifier
+from crnn._typing import RandomState, SequencesLike, validated
 
 
 class SimpleRNNTransformer(
@@ -47,17 +50,23 @@ class SimpleRNNTransformer(
     ['simplernntransformer0', 'simplernntransformer1']
     """
 
+    estimator_: BaseEstimator
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "hidden_states"]), None],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator=None, *, random_state=None):
+    def __init__(
+        self, estimator: BaseEstimator | None = None, *, random_state: RandomState = None
+    ) -> None:
         self.estimator = estimator
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **fit_params):
+    @validated
+    def fit(self, X: SequencesLike, y: ArrayLike, **fit_params: Any) -> Self:
         """Train the network on sequences X and targets y.
 
         Parameters
@@ -78,12 +87,12 @@ class SimpleRNNTransformer(
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         self.estimator_ = clone(self._network()).fit(X, y, **fit_params)
         for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def transform(self, X):
+    def transform(self, X: SequencesLike) -> Any:
         """States after the last step.
 
         Parameters
@@ -98,7 +107,7 @@ class SimpleRNNTransformer(
         check_is_fitted(self)
         return self.estimator_.hidden_states(X)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Who takes which metadata.
 
         Returns

@@ -7,6 +7,7 @@ own, such as its progress bar.
 """
 
 import os
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,38 +17,47 @@ __all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]
 class _EpochCallback:
     """A function of the estimator after an epoch, by scikit-learn's protocol as well."""
 
-    def begin(self, estimator):
+    def __call__(self, estimator: Any) -> Any:
+        """Called after each epoch; True ends the fit."""
+        raise NotImplementedError
+
+    def begin(self, estimator: Any) -> bool | None:
         """Called when a fit begins or goes on; True ends it there."""
 
-    def end(self):
+    def end(self) -> None:
         """Called when a fit has ended, in whatever way."""
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         pass
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         self.end()
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         if context.task_name == "fit":
             self.begin(estimator)
 
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
         return context.task_name == "epoch" and self(fitted_estimator)
 
 
 class _Monitor(_EpochCallback):
     """Follows a figure of the history."""
 
-    def begin(self, estimator):
+    monitor: str | None
+    mode: Literal["min", "max"]
+    min_delta: float
+
+    def begin(self, estimator: Any) -> bool | None:
         """Forget other fits; of one that is resumed, look at the epochs that it has done."""
         self.best, self.waited = -np.inf, 0
         done = estimator._plan["epochs_done"]
         if done and self.monitor is not None:
             for value in self.figures(estimator)[-done:]:
                 self.follow(value)
+        return False
 
-    def figures(self, estimator):
+    def figures(self, estimator: Any) -> list[float]:
         if self.monitor not in estimator.history_:
             raise ValueError(
                 f"monitor={self.monitor!r} is not in the history, which has "
@@ -55,7 +65,7 @@ class _Monitor(_EpochCallback):
             )
         return estimator.history_[self.monitor]
 
-    def follow(self, value):
+    def follow(self, value: float) -> bool:
         """Whether the figure is better than the best before by more than ``min_delta``."""
         value = value if self.mode == "max" else -value
         better = value > self.best + self.min_delta
@@ -91,15 +101,22 @@ class EarlyStopping(_Monitor):
     3
     """
 
-    def __init__(self, monitor="val_loss", *, mode="min", patience=3, min_delta=0.0):
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        mode: Literal["min", "max"] = "min",
+        patience: int = 3,
+        min_delta: float = 0.0,
+    ) -> None:
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
 
-    def begin(self, estimator):
+    def begin(self, estimator: Any) -> bool:
         """Take the epochs in that a fit which is resumed has done; it may have been at its end."""
         super().begin(estimator)
         return self.waited >= self.patience
 
-    def __call__(self, estimator):
+    def __call__(self, estimator: Any) -> bool:
         self.follow(self.figures(estimator)[-1])
         return self.waited >= self.patience
 
@@ -134,10 +151,16 @@ class Checkpoint(_Monitor):
 
     min_delta = 0.0
 
-    def __init__(self, path, *, monitor=None, mode="min"):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        monitor: str | None = None,
+        mode: Literal["min", "max"] = "min",
+    ) -> None:
         self.path, self.monitor, self.mode = path, monitor, mode
 
-    def __call__(self, estimator):
+    def __call__(self, estimator: Any) -> bool:
         if self.monitor is None or self.follow(self.figures(estimator)[-1]):
             estimator.save(os.fspath(self.path).replace("{epoch}", str(estimator.n_iter_)))
         return False
@@ -162,16 +185,16 @@ class ProgressBar(_EpochCallback):
     >>> clf = SimpleRNNClassifier(8, callbacks=[ProgressBar()]).fit(X, y)
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             import rich.progress  # noqa: F401
         except ImportError as error:
             raise ImportError(
                 'ProgressBar needs rich, which is not installed: pip install "crnn[progress]".'
             ) from error
-        self._bar = None
+        self._bar: Any = None
 
-    def begin(self, estimator):
+    def begin(self, estimator: Any) -> None:
         """Show an empty bar, or the part that a fit which is resumed has done."""
         from rich.console import Console
         from rich.progress import MofNCompleteColumn, Progress, TextColumn
@@ -190,11 +213,11 @@ class ProgressBar(_EpochCallback):
         )
         self._bar.start()
 
-    def __call__(self, estimator):
+    def __call__(self, estimator: Any) -> None:
         figures = [f"{name} {h[-1]:.4f}" for name, h in estimator.history_.items()]
         self._bar.update(self._bar.task_ids[0], advance=1, figures=", ".join(figures))
 
-    def end(self):
+    def end(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:
             self._bar.stop()

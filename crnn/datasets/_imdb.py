@@ -21,13 +21,15 @@ from itertools import accumulate
 from lzma import LZMAError
 from numbers import Integral, Real
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 from sklearn.datasets import fetch_file, get_data_home
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from crnn._typing import checked
 
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3  # a word's id is its rank + INDEX_FROM
 SEED = 113  # of the order of the reviews, Keras's
@@ -87,32 +89,29 @@ class EncodedReviews(NamedTuple):
     target: np.ndarray  # int64
 
 
-@validate_params(
-    {
-        "data_home": [str, os.PathLike, None],
-        "subset": [StrOptions({"train", "test", "all"})],
-        "num_words": [Interval(Integral, INDEX_FROM, None, closed="left"), None],
-        "maxlen": [Interval(Integral, 1, None, closed="left"), None],
-        "download_if_missing": ["boolean"],
-        "return_X_y": ["boolean"],
-        "raw": ["boolean"],
-        "n_retries": [Interval(Integral, 0, None, closed="left")],
-        "delay": [Interval(Real, 0, None, closed="left")],
-    },
-    prefer_skip_nested_validation=True,
+@checked(
+    data_home=[str, os.PathLike, None],
+    subset=[StrOptions({"train", "test", "all"})],
+    num_words=[Interval(Integral, INDEX_FROM, None, closed="left"), None],
+    maxlen=[Interval(Integral, 1, None, closed="left"), None],
+    download_if_missing=["boolean"],
+    return_X_y=["boolean"],
+    raw=["boolean"],
+    n_retries=[Interval(Integral, 0, None, closed="left")],
+    delay=[Interval(Real, 0, None, closed="left")],
 )
 def fetch_imdb(
     *,
-    data_home=None,
-    subset="train",
-    num_words=None,
-    maxlen=None,
-    download_if_missing=True,
-    return_X_y=False,
-    raw=False,
-    n_retries=3,
-    delay=1.0,
-):
+    data_home: str | os.PathLike[str] | None = None,
+    subset: Literal["train", "test", "all"] = "train",
+    num_words: int | None = None,
+    maxlen: int | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    raw: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Any:
     """Load the IMDB film reviews, labelled negative (0) and positive (1).
 
     Word ids are searched for in this order: the cache `crnn_imdb.npz` in `data_home`, written

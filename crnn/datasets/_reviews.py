@@ -3,8 +3,11 @@
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval
+
+from crnn._typing import RandomState, checked
 
 PRAISE = ("good", "wonderful", "funny", "clever", "moving", "gripping", "charming", "lively")
 BLAME = ("bad", "dull", "silly", "boring", "clumsy", "tedious", "weak", "awful")
@@ -42,14 +45,13 @@ SLOTS = {
 }
 
 
-@validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
+@checked(
+    n_samples=[Interval(Integral, 1, None, closed="left")],
+    random_state=["random_state"],
 )
-def make_reviews(n_samples=1000, random_state=None):
+def make_reviews(
+    n_samples: int = 1000, random_state: RandomState = None
+) -> tuple[list[str], NDArray[np.int64]]:
     """Generate film reviews whose sentiment depends on the order of the words.
 
     Each review ends, after neutral sentences, in a sentence with two opinions that disagree.

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,6 +18,9 @@ PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
 
 # Runs of anything but white space and the punctuation that Keras filters; an apostrophe stays.
 WORD_PATTERN = r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+"""
+
+# Padded to one matrix, or of unequal length.
+Ids: TypeAlias = NDArray[np.integer[Any]] | list[NDArray[np.integer[Any]]]
 
 AT_A_TIME = 1000  # documents that are padded together
 

@@ -1,17 +1,20 @@
 """Words -> ids, by their hash: nothing is learned, so nothing has to fit in memory."""
 
+from collections.abc import Callable, Iterable
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import _fit_context
+from numpy.typing import DTypeLike
 from sklearn.utils import murmurhash3_32
 from sklearn.utils._param_validation import Interval
 
+from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,
     WORD_PATTERN,
     BaseSequenceVectorizer,
+    Ids,
     check_documents,
 )
 
@@ -89,23 +92,23 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
 
     def __init__(
         self,
-        n_features=2**14,
-        maxlen=500,
+        n_features: int = 2**14,
+        maxlen: int | None = 500,
         *,
-        lowercase=True,
-        strip_accents=None,
-        analyzer="word",
-        token_pattern=WORD_PATTERN,
-        preprocessor=None,
-        tokenizer=None,
-        stop_words=None,
-        padding="pre",
-        truncating="pre",
-        input="content",
-        encoding="utf-8",
-        decode_error="strict",
-        dtype=np.int32,
-    ):
+        lowercase: bool = True,
+        strip_accents: Literal["ascii", "unicode"] | Callable[[str], str] | None = None,
+        analyzer: Literal["word", "char", "char_wb"] | Callable[[Any], Iterable[Any]] = "word",
+        token_pattern: str = WORD_PATTERN,
+        preprocessor: Callable[[Any], str] | None = None,
+        tokenizer: Callable[[str], Iterable[Any]] | None = None,
+        stop_words: Literal["english"] | list[str] | None = None,
+        padding: Side = "pre",
+        truncating: Side = "pre",
+        input: Literal["filename", "file", "content"] = "content",
+        encoding: str = "utf-8",
+        decode_error: Literal["strict", "ignore", "replace"] = "strict",
+        dtype: DTypeLike = np.int32,
+    ) -> None:
         self.n_features = n_features
         self.maxlen = maxlen
         self.lowercase = lowercase
@@ -122,8 +125,8 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         self.decode_error = decode_error
         self.dtype = dtype
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    @validated
+    def fit(self, X: Documents, y: None = None) -> Self:
         """Check the parameters; nothing is learned.
 
         Parameters
@@ -141,8 +144,8 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         self._check_dtype(self.n_features - 1)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    @validated
+    def partial_fit(self, X: Documents, y: None = None) -> Self:
         """Check the parameters; nothing is learned.
 
         Parameters
@@ -158,7 +161,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         """
         return self.fit(X, y)
 
-    def transform(self, X):
+    def transform(self, X: Documents) -> Ids:
         """Give documents as sequences of ids.
 
         Parameters
@@ -177,7 +180,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
             If `X` is a single string.
         """
         self.fit(X)
-        known = {}
+        known: dict[Any, int] = {}
         return self._to_output((self._hash(words, known) for words in self._words(X)), X)
 
     def _hash(self, words, known):

@@ -1,9 +1,22 @@
 """Sequences of unequal length -> one matrix."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from crnn._typing import Side
 
 
-def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0):
+def pad_sequences(
+    sequences: Iterable[Any],
+    maxlen: int | None = None,
+    dtype: DTypeLike = "int32",
+    padding: Side = "pre",
+    truncating: Side = "pre",
+    value: float | str = 0,
+) -> NDArray[Any]:
     """Pad and truncate sequences to one common length.
 
     Parameters

@@ -2,17 +2,18 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from numbers import Integral
 from operator import itemgetter
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import _fit_context
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 
+from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,
     OUT_OF_VOCABULARY,
@@ -20,6 +21,7 @@ from crnn.preprocessing._documents import (
     START,
     WORD_PATTERN,
     BaseSequenceVectorizer,
+    Ids,
     check_documents,
 )
 
@@ -110,6 +112,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
     [['not', 'good', '[UNK]']]
     """
 
+    vocabulary_: dict[Any, int]
+
     _parameter_constraints: ClassVar[dict] = {
         **BaseSequenceVectorizer._parameter_constraints,
         "max_features": [Interval(Integral, FIRST_WORD + 1, None, closed="left"), None],
@@ -126,26 +130,26 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
     def __init__(
         self,
-        max_features=10000,
-        maxlen=500,
+        max_features: int | None = 10000,
+        maxlen: int | None = 500,
         *,
-        lowercase=True,
-        strip_accents=None,
-        analyzer="word",
-        token_pattern=WORD_PATTERN,
-        preprocessor=None,
-        tokenizer=None,
-        stop_words=None,
-        max_df=1.0,
-        min_df=1,
-        vocabulary=None,
-        padding="pre",
-        truncating="pre",
-        input="content",
-        encoding="utf-8",
-        decode_error="strict",
-        dtype=np.int32,
-    ):
+        lowercase: bool = True,
+        strip_accents: Literal["ascii", "unicode"] | Callable[[str], str] | None = None,
+        analyzer: Literal["word", "char", "char_wb"] | Callable[[Any], Iterable[Any]] = "word",
+        token_pattern: str = WORD_PATTERN,
+        preprocessor: Callable[[Any], str] | None = None,
+        tokenizer: Callable[[str], Iterable[Any]] | None = None,
+        stop_words: Literal["english"] | list[str] | None = None,
+        max_df: float = 1.0,
+        min_df: float = 1,
+        vocabulary: Mapping[Any, int] | Iterable[Any] | None = None,
+        padding: Side = "pre",
+        truncating: Side = "pre",
+        input: Literal["filename", "file", "content"] = "content",
+        encoding: str = "utf-8",
+        decode_error: Literal["strict", "ignore", "replace"] = "strict",
+        dtype: DTypeLike = np.int32,
+    ) -> None:
         self.max_features = max_features
         self.maxlen = maxlen
         self.lowercase = lowercase
@@ -165,8 +169,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         self.decode_error = decode_error
         self.dtype = dtype
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    @validated
+    def fit(self, X: Documents, y: None = None) -> Self:
         """Learn the vocabulary.
 
         Parameters
@@ -194,8 +198,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             self.vocabulary_ = self._given_vocabulary()
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    @validated
+    def fit_transform(self, X: Documents, y: None = None) -> Ids:
         """Learn the vocabulary and give the training documents as ids.
 
         Does what `fit` and `transform` do, but analyses the documents only once.
@@ -220,7 +224,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         self.vocabulary_ = vocabulary
         return ids
 
-    def transform(self, X):
+    def transform(self, X: Documents) -> Ids:
         """Give documents as sequences of ids.
 
         Parameters
@@ -238,7 +242,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         self._check_dtype(max(vocabulary.values()))
         return self._to_output(self._look_up(X, vocabulary), X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Iterable[ArrayLike]) -> list[list[Any]]:
         """Give the words of sequences of ids.
 
         Parameters
