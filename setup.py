@@ -12,6 +12,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
+# CRNN_DEBUG=1 checks each index into an array of a kernel, and leaves the symbols for a debugger.
+DEBUG = os.environ.get("CRNN_DEBUG", "0") != "0"
+
 # Ways to ask for OpenMP: (compiler, linker) arguments. The second is Apple's clang with libomp.
 OPENMP_UNIX = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 OPENMP_MSVC = [(["/openmp"], [])]
@@ -23,7 +26,8 @@ class BuildExt(build_ext):
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
         optimise = ["/O2"] if msvc else ["-O3", "-fno-math-errno", "-fno-trapping-math"]
-        strip = ["-Wl,-s"] if sys.platform == "linux" else []
+        optimise += ["-g"] if DEBUG and not msvc else []
+        strip = ["-Wl,-s"] if sys.platform == "linux" and not DEBUG else []
         openmp = OPENMP_MSVC if msvc else OPENMP_UNIX
         compile_args, link_args = next(filter(self.accepts, openmp), ([], []))
         for extension in self.extensions:
@@ -60,6 +64,8 @@ setup(
     ext_modules=cythonize(
         [Extension("crnn._core", ["crnn/_core.pyx"], depends=glob("crnn/*.h"))],
         include_path=[blas_int_include()],
+        compiler_directives={"boundscheck": DEBUG, "initializedcheck": DEBUG},
+        force=True,  # code that was made with other directives would not do
     ),
     cmdclass={"build_ext": BuildExt},
 )
