@@ -1,5 +1,8 @@
 """Who is asked after each epoch: scikit-learn's callbacks where there are any, and plain ones."""
 
+from contextlib import contextmanager
+from functools import wraps
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9
@@ -17,6 +20,9 @@ class Epochs:
     def __init__(self, estimator, X, y, n_epochs):
         self.estimator, self.data, self.task, self.fit = estimator, {"X": X, "y": y}, None, None
         self.plain = list(estimator.callbacks or ())
+        for callback in self.plain:
+            if not callable(callback):
+                raise TypeError(f"callbacks must be functions of the estimator, got {callback!r}.")
         if hasattr(estimator, "_init_callback_context"):
             self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
 
@@ -57,3 +63,32 @@ class Epochs:
 
 def _nothing(*arguments):
     pass
+
+
+def one_task(method):
+    """Tell scikit-learn's callbacks of a fit that has no parts."""
+
+    @wraps(method)
+    def wrapper(estimator, X, y=None):
+        if not hasattr(estimator, "_init_callback_context"):
+            return method(estimator, X, y)
+        task = estimator._init_callback_context()
+        task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        result = method(estimator, X, y)
+        task.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes={})
+        return result
+
+    return with_callbacks(wrapper)
+
+
+@contextmanager
+def passed_on(outer, inner, X, y):
+    """Have scikit-learn's callbacks of one estimator follow the fit of another one inside of it."""
+    if not hasattr(outer, "_init_callback_context"):
+        yield
+        return
+    task = outer._init_callback_context(max_subtasks=1)
+    task.call_on_fit_task_begin(estimator=outer, X=X, y=y)
+    with task.subcontext(task_name="fit-network").propagate_callback_context(inner):
+        yield
+    task.call_on_fit_task_end(estimator=outer, X=X, y=y, reconstruction_attributes={})

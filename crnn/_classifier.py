@@ -302,7 +302,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         if np.asarray(y).dtype.kind == "f":
             assert_all_finite(y, input_name="y")
         if type_of_target(y, input_name="y") == "multilabel-indicator":
-            return np.asarray(y)
+            y = np.asarray(y)
+            if not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"y has several columns with the values {np.unique(y).tolist()}; several "
+                    "labels are columns of 0 and 1. Use sklearn.preprocessing.MultiLabelBinarizer."
+                )
+            return y
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return y
@@ -360,4 +366,9 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         factors = compute_class_weight(
             self.class_weight, classes=self.classes_, y=self.classes_[places]
         )
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} holds weights that are negative or not "
+                "finite; give each class a weight of zero or more."
+            )
         return samples._replace(weights=samples.weights * factors[places].astype(self.dtype))

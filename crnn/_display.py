@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -69,7 +70,7 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : SimpleRNNClassifier
-            Or any fitted estimator with an attribute ``history_``.
+            Or any fitted estimator with an attribute ``history_``, or a Pipeline that ends in one.
         name : str, default=None
             Name shown in the titles; None stands for that of the class.
 
@@ -82,6 +83,8 @@ class TrainingHistoryDisplay:
         NotFittedError
             If the estimator has no ``history_``.
         """
+        if isinstance(estimator, Pipeline):
+            estimator = estimator[-1]
         check_is_fitted(
             estimator,
             "history_",
@@ -120,6 +123,7 @@ class TrainingHistoryDisplay:
                 'Plots need matplotlib, which is not installed: pip install "crnn[plot]".'
             ) from error
 
+        metric = metric and metric.removeprefix("val_")
         known = list(dict.fromkeys(name.removeprefix("val_") for name in self.history))
         if metric is not None and metric not in known:
             raise ValueError(f"metric must be one of {known} or None, got {metric!r}.")
@@ -151,5 +155,5 @@ class TrainingHistoryDisplay:
         title = f"{' and '.join(drawn)} {metric}".capitalize()
         if self.estimator_name is not None:
             title += f"\n{self.estimator_name}"
-        ax.set(title=title, xlabel="Epoch", ylabel=metric.capitalize())
+        ax.set(title=title, xlabel="Epoch", ylabel=metric.capitalize().replace("_", " "))
         ax.legend()

@@ -24,7 +24,7 @@ PARAMETERS = """
     learning_rate_schedule : {"constant", "invscaling", "adaptive"}, default="constant"
         "invscaling" divides the learning rate by ``epoch ** power_t``, epochs counted from 1;
         "adaptive" divides it by 5 whenever the loss has not gone down for ``n_iter_no_change``
-        epochs.
+        epochs, counted over all calls that continue one another.
     power_t : float, default=0.5
         Exponent of "invscaling".
     momentum : float, default=0.0
@@ -55,14 +55,15 @@ PARAMETERS = """
         Names of scikit-learn scorers that measure the held-out samples after each epoch, as
         ``history_["val_" + name]``.
     early_stopping : bool, default=False
-        Stop when the loss has not gone down for ``n_iter_no_change`` epochs, and in any case go
-        back to the weights of the epoch with the lowest. The loss is that of the held-out samples
-        or, where there are none, that of training. With an "adaptive" schedule, stop when a
-        lower learning rate has not helped either.
+        Stop a fit when the loss has not gone down for ``n_iter_no_change`` of its epochs, which
+        takes a ``max_iter`` well above that, and in any case go back to the weights of the epoch
+        with the lowest. The loss is that of the held-out samples or, where there are none, that of
+        training: unlike scikit-learn's networks, none are held out unless ``validation_fraction``
+        says so. With an "adaptive" schedule, stop when a lower learning rate has not helped either.
     n_iter_no_change : int, default=10
         Epochs without improvement that early stopping and the "adaptive" schedule wait for.
     tol : float, default=1e-4
-        How much lower the loss must be to count as an improvement.
+        How much lower than the lowest before the loss must be to count as an improvement.
     callbacks : list of callable, default=None
         Called after each epoch of ``fit`` with the estimator as if it had ended there, one after
         the other; any of them ends the fit by returning True. See ``crnn.callbacks``.
@@ -98,7 +99,8 @@ ATTRIBUTES = """
     recurrent_kernel_ : ndarray of shape (units, units)
     bias_ : ndarray of shape (units,)
     coef_ : ndarray of shape (n_outputs, units)
-        Weights of the head.
+        Weights of the head, which belong to units, not to columns of X: for the importance of
+        columns see ``sklearn.inspection.permutation_importance``.
     intercept_ : ndarray of shape (n_outputs,)
 """.strip()
 

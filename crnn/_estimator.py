@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -27,7 +27,7 @@ from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
 from crnn._persistence import load, save
-from crnn._schedule import new_plan
+from crnn._schedule import new_plan, new_progress
 from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state
 from crnn._threads import n_threads_for, single_threaded_blas
@@ -87,7 +87,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
-        "dtype": [StrOptions({"float32", "float64"})],
+        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -324,8 +324,9 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             check_shapes(self, self._shapes(raw))
         else:
             self._start(raw, y)
-        seed = self._rng.randint(MOST_IDS) if self.stratify and self.validation_fraction else None
-        self._plan = new_plan(self.max_iter, len(raw), seed)
+        if self.stratify and self.validation_fraction and self._split_seed is None:
+            self._split_seed = self._rng.randint(MOST_IDS)
+        self._plan = new_plan(self.max_iter, len(raw), self._progress_so_far())
 
     def _check_plan(self, raw):
         if len(raw) != self._plan["n_samples"]:
@@ -367,6 +368,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         )
         to_attributes(self, draw(self._rng, shapes, self.dtype))
         self._optimizer_state = self._new_optimizer().state
+        self._progress, self._split_seed = new_progress(), None
         self.history_ = {}
         self.n_iter_ = 0
 
@@ -420,19 +422,29 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                     f"validation_fraction={self.validation_fraction} and X_val both ask for "
                     "validation; set validation_fraction=0 to use X_val."
                 )
-            held_out = self._samples(*self._read(X_val, y_val, None, reset=False))
-            return self._weigh(samples), Validation(held_out, X_val, y_val)
+            try:
+                held_out = self._samples(*self._read(X_val, y_val, None, reset=False))
+            except ValueError as error:
+                raise ValueError(f"X_val and y_val do not fit: {error}") from error
+            return self._weighed(samples), Validation(held_out, X_val, y_val)
         if self.validation_fraction == 0:
             if self.scoring is not None:
                 raise ValueError(
                     f"scoring={self.scoring!r} measures validation data, of which there are none; "
                     "set validation_fraction, or pass X_val and y_val to fit."
                 )
-            return self._weigh(samples), None
+            return self._weighed(samples), None
         train, test = self._places(y)
-        return self._weigh(samples.take(train)), Validation(
-            samples.take(test), _safe_indexing(X, test), _safe_indexing(y, test)
-        )
+        held_out = samples.take(test)
+        if len(held_out.weights) and not held_out.weights.any():
+            raise ValueError(
+                "The sample_weight of all held-out samples is zero, so that there is nothing to "
+                "measure; change validation_fraction, or pass X_val and y_val."
+            )
+        seen = None, None
+        if self.scoring is not None:
+            seen = _safe_indexing(X, test), _safe_indexing(y, test)
+        return self._weighed(samples.take(train)), Validation(held_out, *seen)
 
     def _places(self, y):
         """Which samples to train on and which to hold out: the tail, or a stratified draw."""
@@ -450,18 +462,31 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 f"stratify=True draws from each class, and {type(self).__name__} has none; set "
                 "stratify=False to hold out the last samples, or pass X_val and y_val."
             )
-        seed = self._plan["split_seed"]
-        draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=seed)
+        draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=self._split_seed)
         return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))
 
-    def _weigh(self, samples):
+    def _weighed(self, samples):
         """Samples as they count in training."""
+        samples = self._weigh(samples)
+        if not samples.weights.any():
+            raise ValueError(
+                "The weights of all samples to train on are zero, by sample_weight or "
+                "class_weight; give some of them a positive weight."
+            )
+        return samples
+
+    def _weigh(self, samples):
         return samples
 
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
-        self._plan = new_plan(1, len(raw), None)
-        Fit(self, self._weigh(self._samples(raw, y, weights))).run(attempt)
+        check_shapes(self, self._shapes(raw))
+        self._plan = new_plan(1, len(raw), self._progress_so_far())
+        Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
+
+    def _progress_so_far(self):
+        """What an adaptive schedule goes on from; early stopping looks at one fit by itself."""
+        return new_progress() if self.early_stopping else self._progress
 
     # What prediction is made of
 

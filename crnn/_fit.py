@@ -119,7 +119,7 @@ class Fit:
         to_attributes(model, {name: array.copy() for name, array in self.parameters.items()})
         model._rng = deepcopy(model._rng)
         model._optimizer_state = deepcopy(self.optimizer.state)
-        model._plan = dict(self.schedule.plan)
+        model._plan, model._progress = dict(self.schedule.plan), self.schedule.progress
         model.history_ = _copy(self.history)
         model.n_iter_ = self.n_epochs
         return model

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import _check_n_features, validate_data
+from sklearn.utils.validation import _check_feature_names, _check_n_features, validate_data
 
 from crnn._sequences import (
     check_length,
@@ -49,10 +49,13 @@ def read(estimator, X, *, reset):
         raw = Raw(*flatten(X), None)
         check_length(np.diff(raw.offsets).max())
         if reset:
-            _set_width(estimator, np.diff(raw.offsets))
+            _set_width(estimator, X, np.diff(raw.offsets))
+        else:
+            _check_feature_names(estimator, X, reset=False)
         return raw
     _refuse_text(X)
-    if type(X) is np.ndarray and X.dtype.kind in "iu" and X.ndim == 2 and len(X):
+    _refuse_sequences_in_a_table(X)
+    if type(X) is np.ndarray and X.dtype.kind in "iu" and X.ndim == 2 and X.size:
         # Nothing is left to check but the width: a third of the time that one review takes.
         if reset or hasattr(estimator, "feature_names_in_"):
             X = validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -69,10 +72,10 @@ def read(estimator, X, *, reset):
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}; pass integers (token ids) or floats (series).")
-    if 0 in X.shape[2:]:
+    if 0 in X.shape[1:]:
         raise ValueError(
-            f"Found array with 0 feature(s) in a timestep (shape={X.shape}) while a minimum of 1 "
-            "is required."
+            f"Found array with 0 timestep(s) or 0 feature(s) in a timestep (shape={X.shape}) while "
+            "a minimum of 1 is required."
         )
     n, width = X.shape[:2]
     check_length(width)
@@ -80,10 +83,11 @@ def read(estimator, X, *, reset):
     return Raw(values, offsets_of(np.full(n, width)), width)
 
 
-def _set_width(estimator, lengths):
+def _set_width(estimator, X, lengths):
+    """The one length of a list is a width, as everywhere; a column has the width of a column."""
     for name in ("n_features_in_", "feature_names_in_"):
         vars(estimator).pop(name, None)
-    if (lengths == lengths[0]).all():
+    if isinstance(X, (list, tuple)) and (lengths == lengths[0]).all():
         estimator.n_features_in_ = int(lengths[0])
 
 
@@ -91,7 +95,7 @@ def _holds_integers(X):
     """Whether X holds integers in a form that scikit-learn would make floats of."""
     dtypes = list(X.dtypes) if hasattr(X, "columns") else [getattr(X, "dtype", None)]
     kinds = {getattr(dtype, "kind", None) for dtype in dtypes}
-    if kinds <= {"i", "u"}:  # a data frame, maybe of nullable integers
+    if dtypes and kinds <= {"i", "u"}:  # a data frame, maybe of nullable integers
         return True
     return kinds == {"O"} and all(isinstance(x, Integral) for x in np.asarray(X, object).flat)
 
@@ -103,6 +107,18 @@ def _refuse_text(X):
         raise ValueError(
             f"X contains text ({first[:20]!r}...). Turn it into token ids first: "
             "make_pipeline(SequenceVectorizer(), SimpleRNNClassifier())."
+        )
+
+
+def _refuse_sequences_in_a_table(X):
+    if len(getattr(X, "shape", ())) != 2 or 0 in X.shape:
+        return
+    objects = X.dtype == object if isinstance(X, np.ndarray) else hasattr(X, "columns")
+    first = np.asarray(X[:1])[0, 0] if objects else None
+    if objects and np.ndim(first) > 0:
+        raise ValueError(
+            f"X is a table of shape {X.shape} with a sequence in a cell; pass that column alone, "
+            "as a ColumnTransformer does for a name instead of a list of names."
         )
 
 

@@ -27,7 +27,8 @@ def save(estimator, path):
     """Write a fitted estimator."""
     arrays = {}
     parameters = estimator.get_params(deep=False)
-    parameters["callbacks"] = None  # functions
+    if "callbacks" in parameters:
+        parameters["callbacks"] = None  # functions
     attributes = {k: v for k, v in vars(estimator).items() if _is_attribute(k)}
     header = {
         "format": FORMAT,

@@ -4,17 +4,21 @@ from copy import deepcopy
 
 import numpy as np
 
+SLOWEST = np.finfo(float).tiny  # share of the learning rate; 0 would be no rate any more
 
-def new_plan(n_epochs, n_samples, split_seed):
+
+def new_progress():
+    """How the loss has gone so far: the lowest, and how long it has not become lower."""
+    return {"best": np.inf, "waited": 0, "n_stalls": 0}
+
+
+def new_plan(n_epochs, n_samples, progress):
     """The state of a fit that begins: all that a later call needs to bring it to its end."""
     return {
         "epochs_left": n_epochs,
         "epochs_done": 0,
         "n_samples": n_samples,
-        "split_seed": split_seed,
-        "best": np.inf,
-        "waited": 0,
-        "n_stalls": 0,
+        **progress,
         "best_parameters": None,
         "best_optimizer": None,
     }
@@ -24,7 +28,8 @@ class Schedule:
     """Learning rate and end of a fit, by the loss: that of the validation data, if there are any.
 
     An epoch is an improvement if its loss is lower than the lowest before by more than ``tol``.
-    The loss has stalled when ``n_iter_no_change`` epochs in a row were none.
+    The loss has stalled when ``n_iter_no_change`` epochs in a row were none. (The rule of
+    scikit-learn's multi-layer perceptron; the best weights are those of the lowest loss.)
     """
 
     def __init__(self, kind, plan, *, power_t, early_stopping, n_iter_no_change, tol):
@@ -36,13 +41,17 @@ class Schedule:
     def goes_on(self):
         return self.plan["epochs_left"] > 0
 
+    @property
+    def progress(self):
+        return {name: self.plan[name] for name in new_progress()}
+
     def stop(self):
         self.plan["epochs_left"] = 0
 
     def begin(self, epoch, optimizer):
         """Set the learning rate of an epoch, counted from 1."""
         if self.kind == "invscaling":
-            optimizer.state["learning_rate_factor"] = epoch**-self.power_t
+            optimizer.state["learning_rate_factor"] = max(epoch**-self.power_t, SLOWEST)
 
     def end(self, row, parameters, optimizer):
         """Take the figures of an epoch in."""
@@ -50,11 +59,14 @@ class Schedule:
         plan["epochs_left"] -= 1
         plan["epochs_done"] += 1
         loss = row.get("val_loss", row["loss"])
-        if loss < plan["best"] - self.tol:
-            plan |= {"best": loss, "waited": 0, "n_stalls": 0}
+        improved = loss < plan["best"] - self.tol
+        if loss < plan["best"]:
+            plan["best"] = loss
             if self.early_stopping:
                 plan["best_parameters"] = {name: w.copy() for name, w in parameters.items()}
                 plan["best_optimizer"] = deepcopy(optimizer.state)
+        if improved:
+            plan |= {"waited": 0, "n_stalls": 0}
             return
         plan["waited"] += 1
         if plan["waited"] == self.n_iter_no_change:
@@ -64,7 +76,8 @@ class Schedule:
     def _stall(self, optimizer):
         adaptive = self.kind == "adaptive"
         if adaptive:
-            optimizer.state["learning_rate_factor"] /= 5
+            slower = optimizer.state["learning_rate_factor"] / 5
+            optimizer.state["learning_rate_factor"] = max(slower, SLOWEST)
         # A lower rate gets its chance before the end.
         if self.early_stopping and (not adaptive or self.plan["n_stalls"] > 1):
             self.stop()

@@ -10,7 +10,10 @@ import numpy as np
 
 from crnn._parameters import ATTRIBUTES, shapes
 
-PRIVATE = ("_rng", "_optimizer_state", "_plan", "_multilabel", "_one_dimensional")
+PRIVATE = (
+    "_rng", "_optimizer_state", "_plan", "_progress", "_split_seed", "_multilabel",
+    "_one_dimensional",
+)  # fmt: skip
 RULES = ("RMSprop", "SGD", "Adam")
 MEMORIES = ("velocities", "moments", "touched")
 STREAM_WORDS = 624  # of the Mersenne twister
@@ -30,6 +33,9 @@ def check_state(estimator):
     }
     arrays["head_kernel"] = arrays["head_kernel"].T
     _check_optimizer(state.get("_optimizer_state"), arrays)
+    _check_progress(state.get("_progress"))
+    seed = state.get("_split_seed", "missing")
+    _require(seed is None or _is(seed, Integral, 0), "the seed of the held-out samples is wrong")
     if "_plan" in state:
         _check_plan(state["_plan"], arrays)
 
@@ -138,14 +144,18 @@ def _check_optimizer(state, arrays):
                 _require(array.min() >= 0, f"the mean square of {name} is negative")
 
 
+def _check_progress(progress):
+    _require(isinstance(progress, dict), "the plan or the progress of the fit is wrong")
+    for name in ("waited", "n_stalls"):
+        _require(_is(progress.get(name), Integral, 0), f"{name} of the plan is no number")
+    _require(_is(progress.get("best"), Real), "best of the plan is no number")
+
+
 def _check_plan(plan, arrays):
     """What is left of a fit that was cut short, as ``new_plan`` makes it."""
-    _require(isinstance(plan, dict), "the plan of the fit is wrong")
-    for name in ("epochs_left", "epochs_done", "n_samples", "waited", "n_stalls"):
+    _check_progress(plan)
+    for name in ("epochs_left", "epochs_done", "n_samples"):
         _require(_is(plan.get(name), Integral, 0), f"{name} of the plan is no number")
-    _require(_is(plan.get("best"), Real), "best of the plan is no number")
-    seed = plan.get("split_seed", "missing")
-    _require(seed is None or _is(seed, Integral, 0), "split_seed of the plan is no number")
     best = plan.get("best_parameters")
     if best is None:
         return

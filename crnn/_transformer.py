@@ -10,17 +10,24 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
+from sklearn.ensemble._base import _set_random_states
+from sklearn.utils import check_random_state
 from sklearn.utils._metadata_requests import _routing_enabled
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from crnn._callbacks import CallbackSupportMixin, passed_on, with_callbacks
 from crnn._classifier import SimpleRNNClassifier
 from crnn._typing import RandomState, SequencesLike, validated
 
 
 class SimpleRNNTransformer(
-    ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Turn sequences into the states in which a trained network ends.
 
@@ -29,7 +36,7 @@ class SimpleRNNTransformer(
     estimator : estimator, default=None
         The network to train, with ``hidden_states``; None is SimpleRNNClassifier().
     random_state : int, RandomState instance or None, default=None
-        That of the network, if ``estimator`` is None.
+        Source of the ``random_state`` of the network; None leaves the network its own.
 
     Attributes
     ----------
@@ -66,6 +73,7 @@ class SimpleRNNTransformer(
         self.random_state = random_state
 
     @validated
+    @with_callbacks
     def fit(self, X: SequencesLike, y: ArrayLike, **fit_params: Any) -> Self:
         """Train the network on sequences X and targets y.
 
@@ -85,7 +93,11 @@ class SimpleRNNTransformer(
         """
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        self.estimator_ = clone(self._network()).fit(X, y, **fit_params)
+        network = clone(self._network())
+        if self.random_state is not None:
+            _set_random_states(network, check_random_state(self.random_state))
+        with passed_on(self, network, X, y):
+            self.estimator_ = network.fit(X, y, **fit_params)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -120,7 +132,7 @@ class SimpleRNNTransformer(
     def _network(self):
         if self.estimator is not None:
             return self.estimator
-        return SimpleRNNClassifier(random_state=self.random_state)
+        return SimpleRNNClassifier()
 
     @property
     def _n_features_out(self):

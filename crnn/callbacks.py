@@ -7,38 +7,62 @@ own, such as its progress bar.
 """
 
 import os
+import threading
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from crnn._typing import checked
 
 __all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]
 
+MODES = [StrOptions({"min", "max"})]
+
 
 class _EpochCallback:
-    """A function of the estimator after an epoch, by scikit-learn's protocol as well."""
+    """A function of the estimator after an epoch, by scikit-learn's protocol as well.
+
+    One object may serve several fits at a time: clones of an estimator share what ``set_callbacks``
+    was given. So it keeps nothing of a fit but what belongs to the thread of that fit.
+    """
 
     def __call__(self, estimator: Any) -> Any:
         """Called after each epoch; True ends the fit."""
         raise NotImplementedError
 
-    def begin(self, estimator: Any) -> bool | None:
+    def begin(self, estimator: Any) -> bool:
         """Called when a fit begins or goes on; True ends it there."""
+        return False
 
     def end(self) -> None:
         """Called when a fit has ended, in whatever way."""
 
     def setup(self, estimator: Any, context: Any) -> None:
-        pass
+        """Called by scikit-learn before a fit."""
+        if not hasattr(estimator, "hidden_states"):
+            raise TypeError(
+                f"{type(self).__name__} follows the epochs of a network, which "
+                f"{type(estimator).__name__} is not; call set_callbacks of the network inside."
+            )
 
     def teardown(self, estimator: Any, context: Any) -> None:
+        """Called by scikit-learn after a fit."""
         self.end()
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Called by scikit-learn before a fit and before each epoch."""
         if context.task_name == "fit":
             self.begin(estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
-        return context.task_name == "epoch" and self(fitted_estimator)
+        """Called by scikit-learn after each epoch and after a fit."""
+        return context.task_name == "epoch" and bool(self(fitted_estimator))
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
+        return f"{type(self).__name__}({settings})"
 
 
 class _Monitor(_EpochCallback):
@@ -46,32 +70,22 @@ class _Monitor(_EpochCallback):
 
     monitor: str | None
     mode: Literal["min", "max"]
-    min_delta: float
+    min_delta = 0.0
 
-    def begin(self, estimator: Any) -> bool | None:
-        """Forget other fits; of one that is resumed, look at the epochs that it has done."""
-        self.best, self.waited = -np.inf, 0
-        done = estimator._plan["epochs_done"]
-        if done and self.monitor is not None:
-            for value in self.figures(estimator)[-done:]:
-                self.follow(value)
-        return False
-
-    def figures(self, estimator: Any) -> list[float]:
-        if self.monitor not in estimator.history_:
+    def waited(self, estimator: Any) -> int:
+        """Epochs of this fit since the figure was last better by more than ``min_delta``."""
+        done, history = estimator._plan["epochs_done"], estimator.history_
+        if done and self.monitor not in history:
             raise ValueError(
-                f"monitor={self.monitor!r} is not in the history, which has "
-                f"{list(estimator.history_)}. Pass validation data, or monitor one of these."
+                f"monitor={self.monitor!r} is not in the history, which has {list(history)}. "
+                "Pass validation data, or monitor one of these."
             )
-        return estimator.history_[self.monitor]
-
-    def follow(self, value: float) -> bool:
-        """Whether the figure is better than the best before by more than ``min_delta``."""
-        value = value if self.mode == "max" else -value
-        better = value > self.best + self.min_delta
-        self.best = value if better else self.best
-        self.waited = 0 if better else self.waited + 1
-        return better
+        best, waited = -np.inf, 0
+        for value in history[self.monitor][-done:] if done else ():
+            value = value if self.mode == "max" else -value
+            better = value > best + self.min_delta
+            best, waited = (value, 0) if better else (best, waited + 1)
+        return waited
 
 
 class EarlyStopping(_Monitor):
@@ -101,6 +115,12 @@ class EarlyStopping(_Monitor):
     3
     """
 
+    @checked(
+        monitor=[str],
+        mode=MODES,
+        patience=[Interval(Integral, 1, None, closed="left")],
+        min_delta=[Interval(Real, 0, None, closed="left")],
+    )
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -112,13 +132,11 @@ class EarlyStopping(_Monitor):
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
 
     def begin(self, estimator: Any) -> bool:
-        """Take the epochs in that a fit which is resumed has done; it may have been at its end."""
-        super().begin(estimator)
-        return self.waited >= self.patience
+        """Whether a fit that is resumed was at its end."""
+        return estimator._plan["epochs_done"] > 0 and self(estimator)
 
     def __call__(self, estimator: Any) -> bool:
-        self.follow(self.figures(estimator)[-1])
-        return self.waited >= self.patience
+        return self.waited(estimator) >= self.patience
 
 
 class Checkpoint(_Monitor):
@@ -130,7 +148,8 @@ class Checkpoint(_Monitor):
     Parameters
     ----------
     path : str or path
-        The file, written as by ``save``; ``{epoch}`` in it stands for the number of the epoch.
+        The file, written as by ``save``; ``{epoch}``, or ``{epoch:03}``, in it stands for the
+        number of the epoch.
     monitor : str, default=None
         Name in ``history_``; save only where it is better than in all epochs before. None saves
         after each epoch.
@@ -149,8 +168,7 @@ class Checkpoint(_Monitor):
     10
     """
 
-    min_delta = 0.0
-
+    @checked(path=[str, os.PathLike], monitor=[str, None], mode=MODES)
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -159,11 +177,21 @@ class Checkpoint(_Monitor):
         mode: Literal["min", "max"] = "min",
     ) -> None:
         self.path, self.monitor, self.mode = path, monitor, mode
+        try:
+            self._name(0)
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"path={os.fspath(path)!r} holds braces that are not {{epoch}}; double the braces "
+                "that belong to a name."
+            ) from error
 
     def __call__(self, estimator: Any) -> bool:
-        if self.monitor is None or self.follow(self.figures(estimator)[-1]):
-            estimator.save(os.fspath(self.path).replace("{epoch}", str(estimator.n_iter_)))
+        if self.monitor is None or self.waited(estimator) == 0:
+            estimator.save(self._name(estimator.n_iter_))
         return False
+
+    def _name(self, epoch: int) -> str:
+        return os.fspath(self.path).format(epoch=epoch)
 
 
 class ProgressBar(_EpochCallback):
@@ -192,9 +220,9 @@ class ProgressBar(_EpochCallback):
             raise ImportError(
                 'ProgressBar needs rich, which is not installed: pip install "crnn[progress]".'
             ) from error
-        self._bar: Any = None
+        self._of_thread = threading.local()
 
-    def begin(self, estimator: Any) -> None:
+    def begin(self, estimator: Any) -> bool:
         """Show an empty bar, or the part that a fit which is resumed has done."""
         from rich.console import Console
         from rich.progress import MofNCompleteColumn, Progress, TextColumn
@@ -203,25 +231,28 @@ class ProgressBar(_EpochCallback):
         shown = console.is_terminal or console.is_jupyter
         columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
         figures = TextColumn("{task.fields[figures]}")
-        self._bar = Progress(*columns, figures, console=console, disable=not shown)
+        bar = Progress(*columns, figures, console=console, disable=not shown)
         plan = estimator._plan
-        self._bar.add_task(
+        bar.add_task(
             type(estimator).__name__,
             total=plan["epochs_done"] + plan["epochs_left"],
             completed=plan["epochs_done"],
             figures="",
         )
-        self._bar.start()
+        self._of_thread.bar = bar
+        bar.start()
+        return False
 
     def __call__(self, estimator: Any) -> None:
         figures = [f"{name} {h[-1]:.4f}" for name, h in estimator.history_.items()]
-        self._bar.update(self._bar.task_ids[0], advance=1, figures=", ".join(figures))
+        bar = self._of_thread.bar
+        bar.update(bar.task_ids[0], advance=1, figures=", ".join(figures))
 
     def end(self) -> None:
         """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if hasattr(self._of_thread, "bar"):
+            self._of_thread.bar.stop()
+            del self._of_thread.bar
 
-    def __getstate__(self):
-        return vars(self) | {"_bar": None}  # a terminal cannot be copied
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()  # a terminal cannot be copied

@@ -5,13 +5,18 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
+from joblib import parallel_config
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.fixes import parse_version
 
-from crnn import SimpleRNNClassifier
+from crnn import SimpleRNNClassifier, SimpleRNNTransformer
 from crnn.callbacks import Checkpoint, EarlyStopping, ProgressBar
+from crnn.datasets import make_reviews
+from crnn.preprocessing import SequenceVectorizer
 
 has_callbacks = pytest.mark.skipif(
     parse_version(sklearn.__version__) < parse_version("1.9"),
@@ -228,3 +233,66 @@ def test_a_bar_of_a_fit_that_fails(monkeypatch, capfd):
     assert "4/4" not in shown
     clf.set_params(callbacks=[ProgressBar()]).resume(X, y)
     assert "4/4" in capfd.readouterr().out
+
+
+@has_callbacks
+def test_one_callback_for_several_fits_at_a_time():
+    """Clones share what set_callbacks was given."""
+    X, y = data()
+    clf = small(max_iter=60, learning_rate=0.01)
+    clf.set_callbacks(EarlyStopping("loss", patience=2, min_delta=0.01))
+
+    def epochs(**how):
+        fits = cross_validate(clf, X, y, cv=4, return_estimator=True, **how)
+        return [fitted.n_iter_ for fitted in fits["estimator"]]
+
+    wanted = epochs()
+    assert len(set(wanted)) > 1
+    for _ in range(3):
+        with parallel_config("threading"):
+            assert epochs(n_jobs=4) == wanted
+
+
+@has_callbacks
+@pytest.mark.parametrize(
+    "callback", [EarlyStopping("loss"), Checkpoint("model.npz"), ProgressBar()]
+)
+def test_callbacks_belong_to_a_network(callback):
+    X, y = data()
+    search = GridSearchCV(small(), {"units": [2]}, cv=2).set_callbacks(callback)
+    with pytest.raises(TypeError, match=r"GridSearchCV is not; call set_callbacks of the network"):
+        search.fit(X, y)
+
+
+@has_callbacks
+def test_callbacks_of_scikit_learn_pass_through_all_steps(capsys):
+    from sklearn.callback import ProgressBar as Bar
+
+    texts, y = make_reviews(60, random_state=0)
+    steps = [SequenceVectorizer(maxlen=20), SimpleRNNTransformer(small(vocabulary_size=None))]
+    record = Record()
+    steps[1].estimator.set_callbacks(record)
+    make_pipeline(*steps, LogisticRegression()).set_callbacks(Bar()).fit(texts, y)
+    assert ("end", "epoch") in record.events
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EarlyStopping(mode="mn"), "'mode' parameter"),
+        (lambda: EarlyStopping(patience=0), "'patience' parameter"),
+        (lambda: EarlyStopping(min_delta=-1), "'min_delta' parameter"),
+        (lambda: Checkpoint(3), "'path' parameter"),
+        (lambda: Checkpoint("{step}.npz"), "braces that are not {epoch}"),
+        (lambda: Checkpoint("{.npz"), "braces that are not {epoch}"),
+        (lambda: small(callbacks=[1]).fit(*data()), "callbacks must be functions"),
+    ],
+)
+def test_callbacks_that_are_none(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_names_with_numbers_of_epochs(tmp_path):
+    small(max_iter=2, callbacks=[Checkpoint(tmp_path / "{epoch:03}.npz")]).fit(*data())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["001.npz", "002.npz"]

@@ -4,6 +4,7 @@ import pickle
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.metrics import log_loss
@@ -370,3 +371,57 @@ def test_labels_of_another_kind(dtype):
     clf = small().fit(X, y)
     labels = LABELS[2][y].astype(dtype)
     assert_refused(clf, lambda: clf.partial_fit(X, labels), "label 'no', which is not among")
+
+
+def test_labels_of_other_values():
+    X = np.random.default_rng(0).integers(1, 9, (20, 4))
+    Y = np.stack([X[:, 0] > 4, X[:, 1] > 4], axis=1).astype(int)
+    clf = SimpleRNNClassifier(4, max_iter=1).fit(X, Y)
+    for wrong in (5 * Y, 2 * Y - 1):
+        for method in (clf.fit, clf.partial_fit):
+            with pytest.raises(ValueError, match="several labels are columns of 0 and 1"):
+                method(X, wrong)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [np.zeros((9, 0), int), np.zeros((9, 0)), np.zeros((9, 0, 3))],
+    ids=["ids", "series", "3-D"],
+)
+def test_no_timesteps(X):
+    with pytest.raises(ValueError, match=r"0 (timestep|feature)\(s\)"):
+        SimpleRNNClassifier().fit(X, [0, 1, 0] * 3)
+
+
+def test_parts_for_another_network():
+    X, y = np.array([[1, 2], [2, 1]] * 5), [0, 1] * 5
+    clf = SimpleRNNClassifier(4, max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"recurrent_kernel_|kernel_ has shape \(32, 4\)"):
+        clf.set_params(units=9).partial_fit(X, y)
+
+
+def test_validation_data_are_named():
+    X, y = np.array([[1, 2], [2, 1]] * 5), [0, 1] * 5
+    with pytest.raises(ValueError, match=r"X_val and y_val do not fit: X contains text"):
+        SimpleRNNClassifier().fit(X, y, X_val=["a text"] * 2, y_val=[0, 1])
+    with pytest.raises(ValueError, match=r"X_val and y_val do not fit: .*label 7"):
+        SimpleRNNClassifier().fit(X, y, X_val=X, y_val=[0, 7] * 5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_precisions_by_type(dtype, tmp_path):
+    X, y = np.array([[1, 2], [2, 1]] * 5), [0, 1] * 5
+    clf = SimpleRNNClassifier(4, dtype=getattr(np, dtype), random_state=0).fit(X, y)
+    wanted = SimpleRNNClassifier(4, dtype=dtype, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), wanted.predict_proba(X))
+    assert clf.kernel_.dtype == dtype
+    clf.save(tmp_path / "model.npz")
+    again = SimpleRNNClassifier.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+
+
+def test_lists_have_no_names():
+    frame = pd.DataFrame({"a": [1, 2] * 5, "b": [2, 1] * 5})
+    clf = SimpleRNNClassifier(4, max_iter=1).fit(frame, [0, 1] * 5)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        clf.predict([[1, 2]])

@@ -23,6 +23,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_info
 
 from crnn import SimpleRNNClassifier, SimpleRNNTransformer
 from crnn.datasets import make_reviews
@@ -182,3 +183,37 @@ def test_text_functions_in_a_pipeline():
         small(),
     )
     assert model.fit(pd.Series(texts), y).predict(pd.Series(texts[:3])).shape == (3,)
+
+
+def test_weights_by_the_name_of_a_step(binary):
+    """With metadata routing off, as by default."""
+    X, y = binary
+    weights = 1.0 * (np.arange(300) % 2)
+    model = make_pipeline(StandardScaler(), small(max_iter=2))
+    model.fit(X, y, simplernnclassifier__sample_weight=weights)
+    wanted = small(max_iter=2).fit(StandardScaler().fit_transform(X), y, sample_weight=weights)
+    assert model[-1].history_ == wanted.history_
+
+
+def test_validation_data_through_a_pipeline():
+    """transform_input has the text of validation data turned into ids like that of training."""
+    texts, y = make_reviews(200, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        network = small(max_iter=2).set_fit_request(X_val=True, y_val=True)
+        model = make_pipeline(SequenceVectorizer(maxlen=30), network, transform_input=["X_val"])
+        model.fit(texts[:150], y[:150], X_val=texts[150:], y_val=y[150:])
+    ids = model[0].transform(texts)
+    wanted = small(max_iter=2).fit(ids[:150], y[:150], X_val=ids[150:], y_val=y[150:])
+    assert model[-1].history_ == wanted.history_
+
+
+def test_blas_has_one_thread_meanwhile(binary):
+    def threads(estimator=None):
+        seen.append({b["num_threads"] for b in threadpool_info() if b["user_api"] == "blas"})
+
+    seen = []
+    threads()
+    small(max_iter=1, callbacks=[threads]).fit(*binary)
+    threads()
+    assert seen[0] == seen[2]
+    assert seen[1] == {1}

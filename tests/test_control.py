@@ -42,11 +42,9 @@ def test_early_stopping_goes_back_to_the_best_epoch(held_out):
     ).fit(X, y)  # fmt: skip
     losses = np.array(clf.history_["val_loss" if held_out else "loss"])
     assert clf.n_iter_ == len(losses) < 200
-    best, kept = np.inf, 0
-    for epoch, loss in enumerate(losses):
-        if loss < best - 0.01:
-            best, kept = loss, epoch
-    assert kept == len(losses) - 1 - 5
+    kept = int(np.argmin(losses))
+    better = losses[1:] < np.minimum.accumulate(losses)[:-1] - 0.01
+    assert len(losses) == 2 + np.flatnonzero(better)[-1] + 5
     if held_out:
         assert log_loss(y[60:], clf.predict_proba(X[60:])) == pytest.approx(losses[kept], rel=1e-5)
     same = clone(clf).set_params(early_stopping=False, max_iter=kept + 1).fit(X, y)
@@ -175,3 +173,57 @@ def test_training_goes_on_bit_for_bit(optimizer, schedule):
     again = pickle.loads(pickle.dumps(again)).partial_fit(X, y)
     assert_same(whole, again, rtol=0)
     assert whole.history_ == again.history_
+
+
+@pytest.mark.parametrize("part", ["fit", "partial_fit"])
+def test_an_adaptive_schedule_goes_on(part):
+    X, y = data()
+    options = {"learning_rate_schedule": "adaptive", "tol": 100.0, "n_iter_no_change": 2}
+    whole = small(max_iter=8, **options).fit(X, y)
+    assert whole._optimizer_state["learning_rate_factor"] == pytest.approx(5**-3)
+    again = small(max_iter=1, **options, warm_start=True).fit(X, y)
+    for _ in range(7):
+        again = getattr(pickle.loads(pickle.dumps(again)), part)(X, y)
+    assert_same(whole, again, rtol=0)
+    assert whole.history_ == again.history_
+
+
+def test_a_warm_start_holds_out_the_same_samples():
+    X, y = data()
+    options = {"stratify": True, "validation_fraction": 0.3}
+    whole = small(max_iter=6, **options).fit(X, y)
+    again = small(max_iter=3, **options, warm_start=True).fit(X, y)
+    assert_same(whole, pickle.loads(pickle.dumps(again)).fit(X, y), rtol=0)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"learning_rate_schedule": "adaptive", "n_iter_no_change": 1, "tol": 100.0},
+        {"learning_rate_schedule": "invscaling", "power_t": 2000.0},
+    ],
+)
+def test_a_rate_is_never_zero(schedule):
+    X, y = data(20)
+    clf = small(max_iter=600, **schedule).fit(X, y)
+    assert 0 < clf._optimizer_state["learning_rate_factor"] < 1e-300
+    pickle.loads(pickle.dumps(clf)).partial_fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "options", "message"),
+    [
+        ([0] * 60 + [1] * 60, {"validation_fraction": 0.5}, "samples to train on are zero"),
+        ([1] * 60 + [0] * 60, {"validation_fraction": 0.5}, "held-out samples is zero"),
+        (None, {"class_weight": {False: 0, True: 0}}, "samples to train on are zero"),
+        (None, {"class_weight": {False: -1, True: 1}}, "negative or not"),
+        (None, {"class_weight": {False: np.nan, True: 1}}, "negative or not"),
+    ],
+)
+def test_weights_that_leave_nothing(weights, options, message):
+    X, y = data()
+    clf = small(**options)
+    before = vars(clf).copy()
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, y, sample_weight=weights)
+    assert vars(clf) == before

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from crnn import SimpleRNNClassifier, TrainingHistoryDisplay
@@ -127,9 +128,11 @@ def test_unfitted():
         TrainingHistoryDisplay.from_estimator(SimpleRNNClassifier())
 
 
-def test_pipeline_is_told_to_pass_its_classifier(clf):
+def test_the_history_of_a_pipeline_is_that_of_its_last_step(clf):
+    display = TrainingHistoryDisplay.from_estimator(make_pipeline("passthrough", clf))
+    assert display.history == clf.history_
     with pytest.raises(NotFittedError, match="pass the fitted SimpleRNNClassifier inside it"):
-        TrainingHistoryDisplay.from_estimator(make_pipeline(clf))
+        TrainingHistoryDisplay.from_estimator(OneVsRestClassifier(clf))
 
 
 def test_without_matplotlib(clf, monkeypatch):

@@ -216,7 +216,9 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
         ("classes_", np.arange(9), "classes_"),
         ("_optimizer_state", {}, "optimiser"),
         ("_rng", None, "random stream"),
-        ("_plan", {"epochs_left": -1}, "epochs_left"),
+        ("_plan", {"epochs_left": -1}, "of the plan"),
+        ("_progress", {"best": "low"}, "of the plan"),
+        ("_split_seed", -1, "seed"),
     ],
 )
 def test_pickles_of_what_does_not_belong_together(attribute, value, message):
@@ -234,7 +236,7 @@ def test_pickles_of_what_does_not_belong_together(attribute, value, message):
 def test_training_from_attributes_that_were_changed(attribute):
     model, X, y = fitted()
     setattr(model, attribute, getattr(model, attribute)[:2])
-    with pytest.raises(ValueError, match=r"disagree|wrong"):
+    with pytest.raises(ValueError, match=r"disagree|wrong|ask for"):
         model.partial_fit(X, y % 2)
 
 

@@ -314,3 +314,42 @@ def test_documents_that_are_no_text(missing):
     own = SequenceVectorizer(preprocessor=lambda document: str(document))
     assert "none" not in own.fit(["a text", None]).vocabulary_
     assert "None" in own.vocabulary_
+
+
+@pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_places_have_names(vectorizer, library):
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    wanted = vectorizer(maxlen=3).fit_transform(TEXTS)
+    own = vectorizer(maxlen=3).set_output(transform=library)
+    frame = own.fit_transform(TEXTS)
+    names = [f"{vectorizer.__name__.lower()}{i}" for i in range(3)]
+    assert list(frame.columns) == list(own.get_feature_names_out()) == names
+    assert_array_equal(np.asarray(frame), wanted)
+    with pytest.raises(ValueError, match="maxlen=None gives sequences of unequal length"):
+        own.set_params(maxlen=None).fit_transform(TEXTS)
+
+
+def test_a_tokenizer_needs_no_pattern():
+    words = SequenceVectorizer(token_pattern=None, tokenizer=str.split).fit(["a-b c"]).vocabulary_
+    assert list(words) == ["a-b", "c"]
+    for vectorizer in (SequenceVectorizer, HashingSequenceVectorizer):
+        with pytest.raises(ValueError, match="token_pattern=None says not what a word is"):
+            vectorizer(token_pattern=None).fit_transform(TEXTS)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_words_of_a_frame(library):
+    frames = pytest.importorskip(library, reason=f"{library} is not installed")
+    vectorizer = SequenceVectorizer(maxlen=6)
+    ids = vectorizer.fit_transform(TEXTS)
+    words = vectorizer.inverse_transform(frames.DataFrame(ids))
+    assert words == vectorizer.inverse_transform(ids)
+
+
+@pytest.mark.parametrize(("how", "words"), [("ignore", ["caf"]), ("replace", ["caf\ufffd"])])
+def test_bytes_that_are_not_valid(how, words):
+    text = "caf\xe9".encode("latin-1")
+    assert list(SequenceVectorizer(decode_error=how).fit([text]).vocabulary_) == words
+    with pytest.raises(UnicodeDecodeError):
+        SequenceVectorizer().fit([text])

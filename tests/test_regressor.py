@@ -118,8 +118,10 @@ def test_states_as_features():
     transformer = SimpleRNNTransformer(SimpleRNNClassifier(4, max_iter=2, random_state=0))
     states = transformer.fit_transform(X, Y[:, 1])
     np.testing.assert_array_equal(states, transformer.estimator_.hidden_states(X))
-    frame = transformer.set_output(transform="pandas").transform(X)
-    assert list(frame.columns) == [f"simplernntransformer{i}" for i in range(4)]
+    for library in ("pandas", "polars"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+        frame = transformer.set_output(transform=library).transform(X)
+        assert list(frame.columns) == [f"simplernntransformer{i}" for i in range(4)]
     assert not hasattr(transformer.estimator, "kernel_"), "what was passed is not to be trained"
 
 
@@ -150,3 +152,35 @@ def test_what_the_network_takes_beside_x_and_y():
         assert routed[0].estimator_.history_ == wanted.history_
         with pytest.raises(ValueError, match="sample_weight"):
             SimpleRNNTransformer(network).fit(X, Y[:, 1], **extra)
+
+
+def test_a_transformer_has_the_random_state_of_all_inside():
+    X, Y = labels()
+    network = SimpleRNNClassifier(4, max_iter=1)
+    a, b = (SimpleRNNTransformer(network, random_state=0).fit_transform(X, Y) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+    own = SimpleRNNTransformer(network.set_params(random_state=0)).fit_transform(X, Y)
+    assert not np.array_equal(a, own)
+    np.testing.assert_array_equal(own, network.fit(X, Y).hidden_states(X))
+
+
+def test_a_column_of_sequences_is_one_feature():
+    """Whether they happen to be equally long or not."""
+    _, Y = labels()
+    network = SimpleRNNTransformer(SimpleRNNRegressor(2, max_iter=1))
+    for sequences in ([[1, 2]] * 300, [[1]] + [[1, 2]] * 299):
+        frame = pd.DataFrame({"ids": sequences, "n": range(300)})
+        columns = ColumnTransformer([("rnn", network, "ids"), ("n", "passthrough", ["n"])])
+        columns.set_output(transform="pandas")
+        names = list(columns.fit_transform(frame, Y[:, 1]).columns)
+        assert names == [*(f"rnn__simplernntransformer{i}" for i in range(2)), "n__n"]
+        with pytest.raises(ValueError, match="a sequence in a cell; pass that column alone"):
+            network.fit(frame[["ids"]], Y[:, 1])
+
+
+def test_names_of_the_columns_are_those_of_the_network():
+    X, Y = labels()
+    names = [f"step{i}" for i in range(5)]
+    transformer = SimpleRNNTransformer(SimpleRNNRegressor(2, max_iter=1))
+    assert list(transformer.fit(pd.DataFrame(X, columns=names), Y).feature_names_in_) == names
+    assert not hasattr(transformer.fit(X, Y), "feature_names_in_")

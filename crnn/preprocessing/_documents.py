@@ -8,10 +8,11 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from crnn._callbacks import CallbackSupportMixin
 from crnn.preprocessing._padding import pad_sequences
 
 PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
@@ -25,7 +26,9 @@ Ids: TypeAlias = NDArray[np.integer[Any]] | list[NDArray[np.integer[Any]]]
 AT_A_TIME = 1000  # documents that are padded together
 
 
-class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
+class BaseSequenceVectorizer(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Analyses documents as CountVectorizer does, and keeps the order of the words."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -33,7 +36,7 @@ class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
         "lowercase": ["boolean"],
         "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
-        "token_pattern": [str],
+        "token_pattern": [str, None],
         "preprocessor": [callable, None],
         "tokenizer": [callable, None],
         "stop_words": [StrOptions({"english"}), list, None],
@@ -55,6 +58,8 @@ class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
     def _words(self, documents):
         """The words of each document."""
         own = self.get_params(deep=False)
+        if self.token_pattern is None and self.tokenizer is None and self.analyzer == "word":
+            raise ValueError("token_pattern=None says not what a word is; pass a tokenizer.")
         shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
         analyze = CountVectorizer(**shared).build_analyzer()
         for place, document in enumerate(documents):
@@ -90,6 +95,16 @@ class BaseSequenceVectorizer(TransformerMixin, BaseEstimator):
         for start in range(0, len(X), AT_A_TIME):
             padded[start : start + AT_A_TIME] = pad(list(islice(started, AT_A_TIME)))
         return padded
+
+    @property
+    def _n_features_out(self):
+        """One feature for each place of a sequence."""
+        if self.maxlen is None:
+            raise ValueError(
+                "maxlen=None gives sequences of unequal length, which are no columns with names; "
+                "set maxlen."
+            )
+        return self.maxlen
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 from sklearn.utils import murmurhash3_32
 from sklearn.utils._param_validation import Interval
 
+from crnn._callbacks import one_task
 from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,
@@ -44,7 +45,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         How to remove accents; None leaves them.
     analyzer : {"word", "char", "char_wb"} or callable, default="word"
         What a token is. A callable turns a document into its tokens.
-    token_pattern : str, default=all runs of letters, digits and apostrophes
+    token_pattern : str or None, default=all runs of letters, digits and apostrophes
         Regular expression of a token if `analyzer == "word"`. The default cuts as Keras
         does, at white space and at each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~``. Unlike the
         pattern of `CountVectorizer` it keeps words of one letter ("a", "i") and contractions
@@ -98,7 +99,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         lowercase: bool = True,
         strip_accents: Literal["ascii", "unicode"] | Callable[[str], str] | None = None,
         analyzer: Literal["word", "char", "char_wb"] | Callable[[Any], Iterable[Any]] = "word",
-        token_pattern: str = WORD_PATTERN,
+        token_pattern: str | None = WORD_PATTERN,
         preprocessor: Callable[[Any], str] | None = None,
         tokenizer: Callable[[str], Iterable[Any]] | None = None,
         stop_words: Literal["english"] | list[str] | None = None,
@@ -126,6 +127,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         self.dtype = dtype
 
     @validated
+    @one_task
     def fit(self, X: Documents, y: None = None) -> Self:
         """Check the parameters; nothing is learned.
 
@@ -140,8 +142,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         -------
         self : HashingSequenceVectorizer
         """
-        check_documents(X)
-        self._check_dtype(self.n_features - 1)
+        self._check(X)
         return self
 
     @validated
@@ -179,9 +180,14 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         ValueError
             If `X` is a single string.
         """
-        self.fit(X)
+        self._validate_params()
+        self._check(X)
         known: dict[Any, int] = {}
         return self._to_output((self._hash(words, known) for words in self._words(X)), X)
+
+    def _check(self, X):
+        check_documents(X)
+        self._check_dtype(self.n_features - 1)
 
     def _hash(self, words, known):
         """Ids of the words; hashes of this call are kept in ``known``."""

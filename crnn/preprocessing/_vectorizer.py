@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 
+from crnn._callbacks import one_task
 from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,
@@ -52,7 +53,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         How to remove accents; None leaves them.
     analyzer : {"word", "char", "char_wb"} or callable, default="word"
         What a token is. A callable turns a document into its tokens.
-    token_pattern : str, default=all runs of letters, digits and apostrophes
+    token_pattern : str or None, default=all runs of letters, digits and apostrophes
         Regular expression of a token if `analyzer == "word"`. The default cuts as Keras
         does, at white space and at each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~``. Unlike the
         pattern of `CountVectorizer` it keeps words of one letter ("a", "i") and contractions
@@ -136,7 +137,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         lowercase: bool = True,
         strip_accents: Literal["ascii", "unicode"] | Callable[[str], str] | None = None,
         analyzer: Literal["word", "char", "char_wb"] | Callable[[Any], Iterable[Any]] = "word",
-        token_pattern: str = WORD_PATTERN,
+        token_pattern: str | None = WORD_PATTERN,
         preprocessor: Callable[[Any], str] | None = None,
         tokenizer: Callable[[str], Iterable[Any]] | None = None,
         stop_words: Literal["english"] | list[str] | None = None,
@@ -170,6 +171,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         self.dtype = dtype
 
     @validated
+    @one_task
     def fit(self, X: Documents, y: None = None) -> Self:
         """Learn the vocabulary.
 
@@ -199,6 +201,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         return self
 
     @validated
+    @one_task
     def fit_transform(self, X: Documents, y: None = None) -> Ids:
         """Learn the vocabulary and give the training documents as ids.
 
@@ -257,7 +260,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             stands for all words out of the vocabulary.
         """
         words = {id_: word for word, id_ in self._fitted_vocabulary().items()}
-        rows = [np.asarray(row) for row in X]
+        rows = [np.asarray(row) for row in (np.asarray(X) if hasattr(X, "columns") else X)]
         if any(row.ndim != 1 for row in rows):
             raise ValueError(
                 "X must hold one sequence of ids per document; wrap a single sequence in a list."
