@@ -109,17 +109,48 @@ cdef int require(bint condition, str message) except -1:
     return 0
 
 
+cdef int require_below(const index[::1] x, Py_ssize_t bound, str name) except -1:
+    """Refuse numbers of rows that are not there: the loops below read wherever they point.
+
+    x or highest - x is negative if x is out of range; so is the union of the bits of all of them.
+    """
+    cdef Py_ssize_t n = x.shape[0], i
+    cdef index bits = 0, highest
+    if index is int32_t:
+        highest = <int32_t> (min(bound, 1 << 31) - 1)
+    else:
+        highest = bound - 1
+    with nogil:
+        for i in range(n):
+            bits |= x[i] | (highest - x[i])
+    if bits < 0:
+        raise ValueError(f"{name} must be at least 0 and below {bound}")
+    return 0
+
+
+cdef int require_layout(const int64_t[::1] offsets, Py_ssize_t tile) except -1:
+    """Refuse offsets that are no running sum of lengths, the longest first."""
+    cdef Py_ssize_t B = offsets.shape[0] - 1, i
+    cdef bint wrong = B < 0 or offsets[0] != 0
+    for i in range(B):
+        wrong |= offsets[i + 1] < offsets[i]
+        wrong |= i > 0 and offsets[i + 1] - offsets[i] > offsets[i] - offsets[i - 1]
+    require(not wrong, "offsets must be the running sum of lengths that descend, from 0 on")
+    return require(tile >= 1, "tile must be at least 1")
+
+
 cdef inline Py_ssize_t count_chunks(Py_ssize_t n, Py_ssize_t size) noexcept nogil:
     return (n + size - 1) // size
 
 
 cdef inline int team(int n_threads, Py_ssize_t n_parts, Py_ssize_t work) noexcept nogil:
     """Threads for parts that take so many multiply-adds in all, or what takes as long."""
-    return <int> min(n_threads, n_parts) if work >= WORTH_A_TEAM else 1
+    return <int> max(1, min(n_threads, n_parts)) if work >= WORTH_A_TEAM else 1
 
 
 def workspace_rows(Py_ssize_t n_rows, Py_ssize_t tile=CHUNK):
     """Number of partial sums that a kernel keeps for n_rows rows (sequences, with their tile)."""
+    require(tile >= 1, "tile must be at least 1")
     return count_chunks(n_rows, tile)
 
 
@@ -136,6 +167,7 @@ def leading_zeros(
     """Number of zeros that each sequence begins with."""
     cdef Py_ssize_t n = out.shape[0], i, j
     require(offsets.shape[0] == n + 1, "offsets must have one entry more than out")
+    require_below(offsets, values.shape[0] + 1, "offsets")
     with nogil:
         for i in range(n):
             j = offsets[i]
@@ -154,6 +186,7 @@ def schedule(
     """Order in which the kernels meet the steps of a batch."""
     cdef Py_ssize_t B = starts.shape[0], k
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than starts")
+    require_layout(offsets, tile)
     require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
     n_threads = team(n_threads, count_chunks(B, tile), 32 * offsets[B])
     for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
@@ -190,6 +223,7 @@ def look_up(
     """out[j] = values[positions[j]]"""
     cdef Py_ssize_t N = positions.shape[0], j
     require(out.shape[0] == N, "out must fit positions")
+    require_below(positions, values.shape[0], "positions")
     n_threads = team(n_threads, N, 32 * N)
     for j in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
         out[j] = values[positions[j]]
@@ -202,13 +236,21 @@ def distinct(
     int32_t[::1] ids,              # OUT   (N,)  first D entries: distinct tokens as they appear
     int32_t[::1] rows,             # OUT   (N,)  values[positions[j]] == ids[rows[j]]
 ):
-    """Index the distinct tokens of a batch; returns their number D."""
-    cdef Py_ssize_t N = positions.shape[0], D = 0, j, d
-    cdef int32_t token, slot
+    """Index the distinct tokens of a batch; returns their number D.
+
+    The tokens are the user's own memory, which may have changed since it was checked.
+    """
+    cdef Py_ssize_t N = positions.shape[0], V = slots.shape[0], D = 0, j, d
+    cdef int32_t token = 0, slot
+    cdef bint wrong = False
     require(ids.shape[0] == N and rows.shape[0] == N, "ids and rows must fit positions")
+    require_below(positions, values.shape[0], "positions")
     with nogil:
         for j in range(N):
             token = values[positions[j]]
+            if token < 0 or token >= V:
+                wrong = True
+                break
             slot = slots[token]
             if slot < 0:
                 slot = <int32_t> D
@@ -218,6 +260,7 @@ def distinct(
             rows[j] = slot
         for d in range(D):
             slots[ids[d]] = -1
+    require(not wrong, f"the token {token} is not below {V}; leave X alone while it is read")
     return D
 
 
@@ -230,6 +273,7 @@ def gather(
     """out[j] = values[rows[j]]"""
     cdef Py_ssize_t N = rows.shape[0], F = values.shape[1], j
     require(out.shape[0] == N and out.shape[1] == F, "out must fit values and rows")
+    require_below(rows, values.shape[0], "rows")
     n_threads = team(n_threads, N, 16 * N * F)
     for j in prange(N if F > 0 else 0, nogil=True, num_threads=n_threads, schedule="static"):
         memcpy(&out[j, 0], &values[rows[j], 0], F * sizeof(floating))
@@ -243,6 +287,7 @@ def scatter_add(
     """out[d] = sum of values[j] over all j with rows[j] = d, in ascending order of j."""
     cdef Py_ssize_t N = values.shape[0], H = out.shape[1]
     require(values.shape[1] == H and rows.shape[0] == N, "values, rows and out must agree")
+    require_below(rows, out.shape[0], "rows")
     out[:, :] = 0
     if N > 0 and H > 0:
         with nogil:
@@ -359,7 +404,11 @@ def forward(
     cdef Py_ssize_t B = initial_rows.shape[0], H = table.shape[1], N, k, r
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than initial_rows")
     N = offsets[B]
+    require_layout(offsets, tile)
     require(rows.shape[0] >= N, "rows must have an entry for each transition")
+    require_below(rows, table.shape[0], "rows")
+    require_below(initial_rows, initial.shape[0], "initial_rows")
+    require(0 <= activation <= CRNN_LINEAR, "activation must be one of ACTIVATIONS")
     require(recurrent_kernel.shape[0] == H and recurrent_kernel.shape[1] == H
             and initial.shape[1] == H and states.shape[1] == H and last.shape[1] == H,
             "table, initial, recurrent_kernel, states and last must have H columns")
@@ -408,6 +457,7 @@ cdef void forward_tile(
 
 def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
     """Shape of the work space that ``backward`` needs for B sequences and a table of D rows."""
+    require(tile >= 1, "tile must be at least 1")
     return count_groups(count_chunks(B, tile)), NEAR + tile + H + D, H
 
 
@@ -450,6 +500,9 @@ def backward(
     cdef Py_ssize_t n_groups = count_groups(count_chunks(B, tile)), g, c
     cdef bint every_step = grad_states.shape[0] > 0, scattered = rows.shape[0] > 0
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
+    require_layout(offsets, tile)
+    require(0 <= activation <= CRNN_LINEAR, "activation must be one of ACTIVATIONS")
+    require_below(rows, D, "rows")
     N = offsets[B]
     require(transposed.shape[1] == H and states.shape[1] == H and grad_last.shape[1] == H
             and grad_states.shape[1] == H and grad_table.shape[1] == H
@@ -623,6 +676,7 @@ def softmax_cross_entropy(
             and grad_logits.shape[0] == B and grad_logits.shape[1] == K,
             "targets, weights and grad_logits must fit logits")
     require(K > 0 or B == 0, "logits must have a column")
+    require_below(targets, K, "targets")
     with nogil:
         for i in range(B):
             best = 0
@@ -695,6 +749,7 @@ def rmsprop(
             and velocities.shape[0] == weights.shape[0]
             and touched.shape[0] == weights.shape[0],
             "grads, velocities and touched must fit weights")
+    require_below(ids, weights.shape[0], "ids")
     if D == 0 or C == 0:
         return
     for c in range(N_POWERS):
@@ -718,7 +773,7 @@ cdef void rmsprop_chunk(
     for d in range(start, stop):
         row = ids[d]
         waited = step - touched[row]
-        decay = powers[waited] if waited < N_POWERS else pow(rho, <double> waited)
+        decay = powers[waited] if 0 <= waited < N_POWERS else pow(rho, <double> waited)
         touched[row] = step
         rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon,
                      grads + d * C, velocities + row * C, weights + row * C)
