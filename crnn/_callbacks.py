@@ -15,10 +15,14 @@ except ImportError:  # scikit-learn before 1.9
 
 
 class Epochs:
-    """The epochs of one fit, as callbacks are told of them; a context around the training."""
+    """The epochs of one fit, as callbacks are told of them; a context around the training.
+
+    scikit-learn's callbacks know a fit by its estimator; what has come of it so far is in the
+    ``Attempt`` that trains.
+    """
 
     def __init__(self, estimator, X, y, n_epochs):
-        self.estimator, self.data, self.task, self.fit = estimator, {"X": X, "y": y}, None, None
+        self.told, self.task, self.fit = {"estimator": estimator, "X": X, "y": y}, None, None
         self.plain = list(estimator.callbacks or ())
         for callback in self.plain:
             if not callable(callback):
@@ -26,27 +30,31 @@ class Epochs:
         if hasattr(estimator, "_init_callback_context"):
             self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
 
+    def of(self, attempt):
+        self.attempt = attempt
+        return self
+
     def __enter__(self):
-        estimator = self.estimator
+        model = self.attempt.model
         if self.fit is not None:
-            self.fit.call_on_fit_task_begin(estimator=estimator, **self.data)
-        begun = [getattr(callback, "begin", _nothing)(estimator) for callback in self.plain]
+            self.fit.call_on_fit_task_begin(
+                **self.told, reconstruction_attributes=lambda: vars(model)
+            )
+        begun = [getattr(callback, "begin", _nothing)(model) for callback in self.plain]
         self.over = any(begun)
         return self
 
     def begin(self):
         if self.fit is not None:
             self.task = self.fit.subcontext(task_name="epoch")
-            self.task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+            self.task.call_on_fit_task_begin(**self.told)
 
     def end(self, as_fitted):
         """Whether any callback asks to stop; ``as_fitted()`` gives the estimator as it stands."""
         stop = False
         if self.task is not None:
             stop = self.task.call_on_fit_task_end(
-                estimator=self.estimator,
-                reconstruction_attributes=lambda: vars(as_fitted()),
-                **self.data,
+                **self.told, reconstruction_attributes=lambda: vars(as_fitted())
             )
         # All are asked, so that none misses the epoch at which another one stops.
         plain = [bool(callback(as_fitted())) for callback in self.plain]
@@ -56,8 +64,9 @@ class Epochs:
         for callback in self.plain:
             getattr(callback, "end", _nothing)()
         if self.fit is not None and kind is None:
+            fitted = self.attempt.kept
             self.fit.call_on_fit_task_end(
-                estimator=self.estimator, reconstruction_attributes={}, **self.data
+                **self.told, reconstruction_attributes=lambda: vars(fitted)
             )
 
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import column_or_1d
 from crnn._docs import documented
 from crnn._estimator import BaseSimpleRNN
 from crnn._fit import unchanged_on_error
+from crnn._state import steady
 from crnn._training import Trainer
 from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
 
@@ -200,20 +201,21 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                     "class_weight='balanced' needs all of y at once; pass partial_fit the weights "
                     "as a dict of class_weight, or as sample_weight."
                 )
-            started = hasattr(self, "classes_")
-            raw, target, weights = self._read(X, y, sample_weight, reset=not started)
+            model, started = attempt.model, hasattr(self, "classes_")
+            raw, target, weights = model._read(X, y, sample_weight, reset=not started)
             if not started:
                 if classes is None and target.ndim == 1:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
-                self._start(raw, target if target.ndim == 2 else np.unique(np.asarray(classes)))
+                model._start(raw, target if target.ndim == 2 else np.unique(np.asarray(classes)))
             elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(
                     f"classes={classes!r} is not the same as on the last call to partial_fit, "
                     f"which was {self.classes_!r}."
                 )
-            self._fit_part(raw, target, weights, attempt)
+            model._fit_part(raw, target, weights, attempt)
         return self
 
+    @steady
     def decision_function(self, X: SequencesLike) -> Floats:
         """Logits of the samples.
 
@@ -236,6 +238,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         logits = self._run(X, Trainer.logits)
         return logits if self._multilabel or logits.shape[1] > 1 else logits[:, 0]
 
+    @steady
     def predict(self, X: SequencesLike) -> NDArray[Any]:
         """The most probable class of each sample, or each label's.
 
@@ -254,6 +257,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         places = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_[places]
 
+    @steady
     def predict_proba(self, X: SequencesLike) -> Floats:
         """Probability of each class or label.
 
@@ -269,6 +273,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         """
         return self._probabilities(X, expit, softmax)
 
+    @steady
     def predict_log_proba(self, X: SequencesLike) -> Floats:
         """Logarithm of ``predict_proba``, exact where the probability underflows.
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state
+from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -21,21 +21,31 @@ from sklearn.utils.validation import (
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from crnn._core import ACTIVATIONS
-from crnn._fit import Fit, Validation, unchanged_on_error
+from crnn._fit import Fit, Validation, fingerprint, unchanged_on_error
 from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
-from crnn._parameters import check_shapes, draw, from_attributes, shapes, to_attributes
+from crnn._parameters import (
+    check_shapes,
+    draw,
+    from_attributes,
+    own_stream,
+    shapes,
+    to_attributes,
+)
 from crnn._persistence import load, save
 from crnn._schedule import new_plan, new_progress
 from crnn._sequences import integer_ids, repeat_over_skipped
-from crnn._state import check_state
+from crnn._state import check_state, steady
 from crnn._threads import n_threads_for, single_threaded_blas
 from crnn._training import Samples, Trainer
 from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
+
+# Parameters that change nothing about the weights to which a fit comes, or not any more.
+WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "verbose", "warm_start")
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
@@ -212,6 +222,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             )
         return self._fit(X, y, sample_weight, X_val, y_val, resume=True)
 
+    @steady
     def hidden_states(self, X: SequencesLike, return_sequences: bool = False) -> Any:
         """States of the recurrent layer.
 
@@ -308,33 +319,46 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
         epochs = Epochs(self, X, y, self._plan["epochs_left"] if resume else self.max_iter)
         with unchanged_on_error(self) as attempt:
-            raw, y, weights = self._read(X, y, sample_weight, reset=not resume)
-            if resume:
-                self._check_plan(raw)
-            else:
-                self._prepare(raw, y)
-            train, validation = self._split(X, y, self._samples(raw, y, weights), X_val, y_val)
-            with epochs:
-                Fit(self, train, validation).run(attempt, epochs)
+            model = attempt.model
+            raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
+            if not resume:
+                model._prepare(raw, y)
+            check_shapes(model, model._shapes(raw))
+            parts = model._split(X, y, model._samples(raw, y, weights), X_val, y_val)
+            model._check_plan(fingerprint(*parts))
+            with epochs.of(attempt):
+                Fit(model, *parts).run(attempt, epochs)
         return self
 
     def _prepare(self, raw, y):
         """A new model, or the one of the last fit, with a plan of what is to be done."""
-        if self.warm_start and hasattr(self, "out_activation_"):
-            check_shapes(self, self._shapes(raw))
-        else:
+        if not (self.warm_start and hasattr(self, "out_activation_")):
             self._start(raw, y)
         if self.stratify and self.validation_fraction and self._split_seed is None:
             self._split_seed = self._rng.randint(MOST_IDS)
-        self._plan = new_plan(self.max_iter, len(raw), self._progress_so_far())
+        self._plan = new_plan(self.max_iter, self._settings(), self._progress_so_far())
 
-    def _check_plan(self, raw):
-        if len(raw) != self._plan["n_samples"]:
+    def _settings(self):
+        """The parameters on which the result of a fit depends."""
+        settings = self.get_params(deep=False) | {"dtype": np.dtype(self.dtype).name}
+        settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+        return {name: value for name, value in settings.items() if name not in WITHOUT_EFFECT}
+
+    def _check_plan(self, data):
+        """Refuse to bring a fit to another end than the one that it would have had."""
+        plan = self._plan
+        changed = [k for k, v in self._settings().items() if plan["settings"].get(k) != v]
+        if changed:
             raise ValueError(
-                f"X has {len(raw)} samples, but the fit that is to be resumed has "
-                f"{self._plan['n_samples']}. Pass the same data, or call fit."
+                f"The parameters {changed} are not those of the fit that is to be resumed; set "
+                f"them to {[plan['settings'].get(name) for name in changed]}, or call fit."
             )
-        check_shapes(self, self._shapes(raw))
+        if plan["data"] is not None and plan["data"] != data:
+            raise ValueError(
+                "The data are not those of the fit that is to be resumed. Pass the same data, or "
+                "call fit."
+            )
+        plan["data"] = data
 
     def _read(self, X, y, sample_weight, reset):
         """Everything the user passed, checked as far as it needs no model."""
@@ -356,7 +380,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def _start(self, raw, y):
         """Draw the weights of a new model."""
         self._learn_target(y)
-        self._rng = check_random_state(self.random_state)
+        self._rng = own_stream(self.random_state)
         vars(self).pop("embedding_", None)  # that of an earlier fit says nothing of this one
         shapes = self._shapes(raw)
         _memory.require(
@@ -481,7 +505,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
         check_shapes(self, self._shapes(raw))
-        self._plan = new_plan(1, len(raw), self._progress_so_far())
+        self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
 
     def _progress_so_far(self):
@@ -494,7 +518,13 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         sequences = self._sequences(read(self, X, reset=False))
         with single_threaded_blas():
-            return method(self._trainer(), sequences)
+            out = method(self._trainer(), sequences)
+        if not np.isfinite(out).all():
+            raise ValueError(
+                "The states of the network left the numbers; scale X to about unit size, or look "
+                "for infinite or very large weights."
+            )
+        return out
 
     def _trainer(self, copy=None):
         """The network with the fitted attributes as its weights."""

@@ -1,5 +1,6 @@
-"""One fit: epoch after epoch on copies of the weights, until the plan is done."""
+"""One fit: epoch after epoch on a copy of the estimator, until the plan is done."""
 
+import zlib
 from contextlib import contextmanager
 from copy import deepcopy
 from time import perf_counter
@@ -11,7 +12,7 @@ from sklearn.metrics import check_scoring
 from crnn import _memory
 from crnn._parameters import to_attributes
 from crnn._schedule import Schedule
-from crnn._state import check_state
+from crnn._state import check_state, copy_of, is_learned
 from crnn._threads import single_threaded_blas
 from crnn._training import NotFiniteError, Samples, print_epoch
 
@@ -25,27 +26,27 @@ class Validation(NamedTuple):
 
 
 class Fit:
-    """What training works on; the estimator itself stays as it is until the end."""
+    """What training works on: the weights, the optimiser, the plan."""
 
-    def __init__(self, estimator, samples, validation=None):
-        check_state(estimator)  # whose attributes are the user's to change
-        self.estimator, self.samples, self.validation = estimator, samples, validation
-        self.trainer = estimator._trainer(copy=True)
+    def __init__(self, model, samples, validation=None):
+        check_state(model)  # whose attributes are the user's to change
+        self.model, self.samples, self.validation = model, samples, validation
+        self.trainer = model._trainer(copy=True)
         self.parameters = self.trainer.network.parameters
-        self.optimizer = estimator._new_optimizer()
-        self.optimizer.continue_from(estimator._optimizer_state)
+        self.optimizer = model._new_optimizer()
+        self.optimizer.continue_from(model._optimizer_state)
         self.schedule = Schedule(
-            estimator.learning_rate_schedule,
-            estimator._plan,
-            power_t=estimator.power_t,
-            early_stopping=estimator.early_stopping,
-            n_iter_no_change=estimator.n_iter_no_change,
-            tol=estimator.tol,
+            model.learning_rate_schedule,
+            model._plan,
+            power_t=model.power_t,
+            early_stopping=model.early_stopping,
+            n_iter_no_change=model.n_iter_no_change,
+            tol=model.tol,
         )
-        self.history = _copy(estimator.history_)
+        self.history = _copy(model.history_)
         n = len(samples.weights)
         automatic = min(max(n // 50, 4), 128)
-        self.batch_size = automatic if estimator.batch_size == "auto" else estimator.batch_size
+        self.batch_size = automatic if model.batch_size == "auto" else model.batch_size
         _memory.require(
             _memory.of_batch(
                 samples.sequences.lengths,
@@ -72,14 +73,16 @@ class Fit:
                 _append(self.history, row)
                 self.schedule.end(row, self.parameters, self.optimizer)
                 attempt.keep(self.as_fitted())
-                if self.estimator.verbose:
+                if self.model.verbose:
                     seconds, n = perf_counter() - start, len(self.samples.weights)
                     print_epoch(self.n_epochs, row, seconds, n, header=self.n_epochs == first)
                 if epochs is not None and epochs.end(self.as_fitted):
                     self.schedule.stop()
+                attempt.passed = attempt.kept
         self.schedule.finish(self.parameters, self.optimizer)
-        attempt.keep(self.as_fitted())
-        attempt.finish()
+        fitted = self.as_fitted()
+        del fitted._plan  # nothing is left to do
+        attempt.keep(fitted)
 
     @property
     def n_epochs(self):
@@ -87,9 +90,9 @@ class Fit:
 
     def _epoch(self, scorer):
         """Train for one epoch, and measure."""
-        rng, n, epoch = self.estimator._rng, len(self.samples.weights), self.n_epochs + 1
+        rng, n, epoch = self.model._rng, len(self.samples.weights), self.n_epochs + 1
         self.schedule.begin(epoch, self.optimizer)
-        order = rng.permutation(n) if self.estimator.shuffle else np.arange(n)
+        order = rng.permutation(n) if self.model.shuffle else np.arange(n)
         try:
             row = self.trainer.train_epoch(*self.samples, order, self.batch_size, self.optimizer)
         except NotFiniteError as error:
@@ -106,23 +109,33 @@ class Fit:
         return row
 
     def _scorer(self):
-        scoring = self.estimator.scoring
+        scoring = self.model.scoring
         if scoring is None or self.validation is None:
             return None
         names = [scoring] if isinstance(scoring, str) else list(scoring)
-        return check_scoring(self.estimator, scoring=names)
+        return check_scoring(self.model, scoring=names)
 
     def as_fitted(self):
-        """A copy of the estimator as if the fit ended here; ``resume`` would go on from it."""
-        model = type(self.estimator).__new__(type(self.estimator))
-        vars(model).update(vars(self.estimator))
-        to_attributes(model, {name: array.copy() for name, array in self.parameters.items()})
-        model._rng = deepcopy(model._rng)
-        model._optimizer_state = deepcopy(self.optimizer.state)
-        model._plan, model._progress = dict(self.schedule.plan), self.schedule.progress
-        model.history_ = _copy(self.history)
-        model.n_iter_ = self.n_epochs
-        return model
+        """A copy of the model as if the fit ended here; ``resume`` would go on from it."""
+        fitted = copy_of(self.model)
+        to_attributes(fitted, {name: array.copy() for name, array in self.parameters.items()})
+        fitted._rng = deepcopy(fitted._rng)
+        fitted._optimizer_state = deepcopy(self.optimizer.state)
+        fitted._plan, fitted._progress = dict(self.schedule.plan), self.schedule.progress
+        fitted.history_ = _copy(self.history)
+        fitted.n_iter_ = self.n_epochs
+        return fitted
+
+
+def fingerprint(train, validation):
+    """A number by which to tell whether a fit is resumed on the data that it had."""
+    checksum = 0
+    for samples in [train] if validation is None else [train, validation.samples]:
+        sequences = samples.sequences
+        parts = sequences.values, sequences.starts, sequences.lengths, sequences.pads
+        for array in (*parts, samples.targets, samples.weights):
+            checksum = zlib.crc32(np.ascontiguousarray(array), checksum)
+    return checksum
 
 
 def _copy(history):
@@ -137,49 +150,45 @@ def _append(history, row):
 
 
 class Attempt:
-    """The points to which an estimator can go back when a call fails."""
+    """A copy of an estimator that trains in its stead, and what is kept of it.
+
+    Whoever looks at the estimator meanwhile, another thread maybe, finds it as it was.
+    """
 
     def __init__(self, estimator):
-        self.estimator = estimator
-        self.before = self.last_epoch = self._point(estimator)
+        self.estimator, self.model = estimator, copy_of(estimator)
+        self.kept = self.passed = None  # the last whole epoch; that which all callbacks have seen
+        if "_rng" in vars(self.model):
+            self.model._rng = deepcopy(self.model._rng)
 
-    def _point(self, model):
-        attributes = dict(vars(model))
-        stream = attributes["_rng"].get_state() if "_rng" in attributes else None
-        return attributes, stream
+    def keep(self, fitted):
+        """Remember what the copy has come to after a whole epoch."""
+        self.kept = fitted
 
-    def keep(self, model):
-        """Take what the estimator has come to after a whole epoch."""
-        attributes, stream = self._point(model)
-        attributes["_rng"] = self.estimator._rng  # maybe the user's own, so the object stays
-        self.last_epoch = attributes, stream
-
-    def finish(self):
-        """Give the estimator what was kept last, with nothing left to do."""
-        self.go_back(self.last_epoch)
-        del self.estimator._plan
-
-    def go_back(self, point):
-        attributes, stream = point
-        vars(self.estimator).clear()
-        vars(self.estimator).update(attributes)
-        if stream is not None:
-            self.estimator._rng.set_state(stream)
+    def give(self, fitted):
+        """Make the estimator what was fitted, by one assignment, which no signal can cut in two."""
+        if fitted is not None:
+            own = {k: v for k, v in dict(vars(self.estimator)).items() if not is_learned(k)}
+            learned = {k: v for k, v in vars(fitted).items() if is_learned(k)}
+            self.estimator.__dict__ = own | learned
 
 
 @contextmanager
 def unchanged_on_error(estimator):
-    """Give the estimator its attributes back if the block fails.
+    """Have an ``Attempt`` train; if the block fails, the estimator stays as it was.
 
-    Where training was cut short, by Ctrl-C or because it left the numbers, the estimator gets those
-    of the last whole epoch.
+    But where training was cut short, by Ctrl-C or by weights that left the numbers, the estimator
+    gets the last whole epoch, and after any other error, such as a disk that is full, the last that
+    all callbacks have seen. So one that fails at its first call has no effect, and one that fails
+    later does no harm. ``resume`` can go on in either case.
     """
     attempt = Attempt(estimator)
     try:
         yield attempt
     except (KeyboardInterrupt, NotFiniteError):
-        attempt.go_back(attempt.last_epoch)
+        attempt.give(attempt.kept)
         raise
     except BaseException:
-        attempt.go_back(attempt.before)
+        attempt.give(attempt.passed)
         raise
+    attempt.give(attempt.kept)

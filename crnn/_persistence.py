@@ -13,7 +13,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 import numpy as np
 
 from crnn._files import SEAL_SIZE, seal_of, write_atomically
-from crnn._state import PRIVATE, check_state
+from crnn._state import check_state, is_learned
 from crnn._version import __version__
 
 FORMAT, FORMAT_VERSION = "crnn estimator", 1
@@ -29,7 +29,7 @@ def save(estimator, path):
     parameters = estimator.get_params(deep=False)
     if "callbacks" in parameters:
         parameters["callbacks"] = None  # functions
-    attributes = {k: v for k, v in vars(estimator).items() if _is_attribute(k)}
+    attributes = {k: v for k, v in vars(estimator).items() if is_learned(k)}
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -66,7 +66,7 @@ def load(cls, path):
         estimator = cls(**_decode(header["parameters"], members))
         estimator._validate_params()
         attributes = _decode(header["attributes"], members)
-        unknown = [name for name in attributes if not _is_attribute(name)]
+        unknown = [name for name in attributes if not is_learned(name)]
         if unknown:
             raise ValueError(f"it holds the unknown attributes {unknown}")
         vars(estimator).update(attributes)
@@ -86,10 +86,6 @@ REFUSED = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
     EOFError, BadZipFile, NotImplementedError,
 )  # fmt: skip
-
-
-def _is_attribute(name):
-    return name in PRIVATE or (name.endswith("_") and not name.startswith("_"))
 
 
 def _check_seal(file):

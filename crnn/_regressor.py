@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from crnn._docs import documented
 from crnn._estimator import BaseSimpleRNN
 from crnn._fit import unchanged_on_error
+from crnn._state import steady
 from crnn._training import Trainer
 from crnn._typing import Floats, SequencesLike, validated
 
@@ -108,13 +109,14 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
             If the data do not fit the parameters or earlier calls; the estimator is left as it was.
         """
         with unchanged_on_error(self) as attempt:
-            started = hasattr(self, "out_activation_")
-            raw, target, weights = self._read(X, y, sample_weight, reset=not started)
+            model, started = attempt.model, hasattr(self, "out_activation_")
+            raw, target, weights = model._read(X, y, sample_weight, reset=not started)
             if not started:
-                self._start(raw, target)
-            self._fit_part(raw, target, weights, attempt)
+                model._start(raw, target)
+            model._fit_part(raw, target, weights, attempt)
         return self
 
+    @steady
     def predict(self, X: SequencesLike) -> Floats:
         """The numbers of each sample.
 

@@ -12,12 +12,13 @@ def new_progress():
     return {"best": np.inf, "waited": 0, "n_stalls": 0}
 
 
-def new_plan(n_epochs, n_samples, progress):
+def new_plan(n_epochs, settings, progress):
     """The state of a fit that begins: all that a later call needs to bring it to its end."""
     return {
         "epochs_left": n_epochs,
         "epochs_done": 0,
-        "n_samples": n_samples,
+        "settings": settings,
+        "data": None,
         **progress,
         "best_parameters": None,
         "best_optimizer": None,

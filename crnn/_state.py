@@ -4,11 +4,14 @@ Pickles and files may be damaged or made up. Whatever comes from one is checked 
 kernel that does not look at every number reads it.
 """
 
+from functools import wraps
 from numbers import Integral, Real
+from typing import Any, cast
 
 import numpy as np
 
 from crnn._parameters import ATTRIBUTES, shapes
+from crnn._typing import F
 
 PRIVATE = (
     "_rng", "_optimizer_state", "_plan", "_progress", "_split_seed", "_multilabel",
@@ -38,6 +41,28 @@ def check_state(estimator):
     _require(seed is None or _is(seed, Integral, 0), "the seed of the held-out samples is wrong")
     if "_plan" in state:
         _check_plan(state["_plan"], arrays)
+
+
+def is_learned(name):
+    """Whether an attribute of an estimator is what a fit has made, and not a parameter."""
+    return name in PRIVATE or (name.endswith("_") and not name.startswith("_"))
+
+
+def copy_of(estimator):
+    """An estimator with the same attributes, which are not copied themselves."""
+    copy = type(estimator).__new__(type(estimator))
+    copy.__dict__ = dict(vars(estimator))
+    return copy
+
+
+def steady(method: F) -> F:
+    """Have a method read the estimator as it is now, whatever another thread makes of it."""
+
+    @wraps(method)
+    def wrapper(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(copy_of(estimator), *args, **kwargs)
+
+    return cast(F, wrapper)
 
 
 def _require(condition, message):
@@ -154,8 +179,11 @@ def _check_progress(progress):
 def _check_plan(plan, arrays):
     """What is left of a fit that was cut short, as ``new_plan`` makes it."""
     _check_progress(plan)
-    for name in ("epochs_left", "epochs_done", "n_samples"):
+    for name in ("epochs_left", "epochs_done"):
         _require(_is(plan.get(name), Integral, 0), f"{name} of the plan is no number")
+    _require(isinstance(plan.get("settings"), dict), "settings of the plan are missing")
+    data = plan.get("data", "missing")
+    _require(data is None or _is(data, Integral, 0), "the fingerprint of the data is wrong")
     best = plan.get("best_parameters")
     if best is None:
         return

@@ -51,10 +51,10 @@ class _EpochCallback:
         """Called by scikit-learn after a fit."""
         self.end()
 
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
         """Called by scikit-learn before a fit and before each epoch."""
         if context.task_name == "fit":
-            self.begin(estimator)
+            self.begin(fitted_estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
         """Called by scikit-learn after each epoch and after a fit."""

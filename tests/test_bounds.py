@@ -76,7 +76,7 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
     bad = arguments(kernel)
     bad[name] = bad[name].copy()
     bad[name][place] = wrong
-    with pytest.raises(ValueError, match="must|token"):
+    with pytest.raises(ValueError, match=r"must|token"):
         getattr(_core, kernel)(*bad.values())
 
 
