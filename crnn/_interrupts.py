@@ -20,12 +20,13 @@ def run_interruptibly(task, cancel):
     if threading.current_thread() is not threading.main_thread():
         return task()  # signals are the business of the main thread
     executor = ThreadPoolExecutor(1)
-    future = executor.submit(task)
-    executor.shutdown(wait=False)
     try:
+        future = executor.submit(task)
         while not future.done():
             wait([future], POLL)
     except BaseException:
         cancel()
         raise
+    finally:
+        executor.shutdown(wait=False)
     return future.result()

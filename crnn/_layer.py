@@ -95,7 +95,6 @@ class SimpleRNN:
         self.random_state = random_state
         self.dtype = dtype
         self.n_jobs = n_jobs
-        self._workspace = Workspace()
         self._call: _Call | None = None
 
     def __repr__(self) -> str:
@@ -192,7 +191,10 @@ class SimpleRNN:
             raise ValueError(
                 f"inputs has {F} features, but the layer has weights for {len(self.kernel_)}."
             )
-        call = self._call = _Call(self, inputs, state, mask, single)
+        # The arrays of a call are its own, so that several threads may call one layer.
+        self._call = None
+        call = _Call(self, inputs, state, mask, single)
+        self._call = call
         last = call.last
         output = call.path() if self.return_sequences else last.copy()
         if single:
@@ -222,15 +224,26 @@ class SimpleRNN:
         ----------
         Werbos (1990), Backpropagation through time: what it does and how to do it.
         """
-        if self._call is None:
+        call = self._call
+        if call is None:
             raise ValueError("backward gives the gradients of a call: call the layer first.")
-        shape = self._call.output_shape
+        shape = call.output_shape
         grad_output = np.asarray(grad_output, dtype=self.dtype)
         if grad_output.shape != shape:
             raise ValueError(
                 f"grad_output must have the shape {shape} of the output, got {grad_output.shape}."
             )
-        return self._call.backward(grad_output)
+        return call.backward(grad_output)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_call": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = [state.pop(name, None) for name in ("kernel_", "recurrent_kernel_", "bias_")]
+        settings = {k: v for k, v in state.items() if not k.startswith("_")}
+        SimpleRNN.__init__(self, **settings)
+        if any(array is not None for array in weights):
+            self.set_weights(weights)
 
     def _argument(self, name, value, shape, dtype, single):
         if value is None:
@@ -266,12 +279,13 @@ class _Call:
         values = inputs.reshape(-1, inputs.shape[2]) if mask.all() else inputs[mask]
         steps = without_pads(values, offsets_of(mask.sum(axis=1)))
         n_threads = n_threads_for(layer.n_jobs)
-        self.batch = pack(steps, np.arange(B), layer._workspace, TILE, n_threads)
+        workspace = Workspace()
+        self.batch = pack(steps, np.arange(B), workspace, TILE, n_threads)
         weights = [
             np.ascontiguousarray(w, dtype=layer.dtype)
             for w in (layer.kernel_, layer.recurrent_kernel_, layer.bias_)
         ]
-        self.recurrence = Recurrence(weights, layer.activation, n_threads, layer._workspace)
+        self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order
         self.states, last = self.recurrence.run(

@@ -55,6 +55,12 @@ class Optimizer:
         arrays[name] = arrays[name].astype(dtype or weights.dtype, copy=False)
         return arrays[name]
 
+    @property
+    def is_finite(self):
+        """Whether what is kept beside the parameters are numbers."""
+        kinds = [kind for kind in self.state.values() if isinstance(kind, dict)]
+        return all(np.isfinite(memory).all() for kind in kinds for memory in kind.values())
+
     def step(self, parameters, gradients, n_threads):
         """Update the parameters in place; the gradients may be changed too."""
         self.state["n_steps"] += 1
@@ -73,6 +79,8 @@ class Optimizer:
                 np.clip(array, -self.clip_value, self.clip_value, out=array)
         if self.clip_norm is not None:
             norm = np.sqrt(sum(np.vdot(array, array) for array in arrays))
+            if norm == np.inf:  # squares overflow single precision long before the numbers do
+                norm = np.sqrt(sum(np.vdot(a, a) for a in (x.astype(float) for x in arrays)))
             if norm > self.clip_norm:
                 for array in arrays:
                     array *= self.clip_norm / norm

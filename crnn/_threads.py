@@ -1,12 +1,16 @@
 """How many threads the kernels use, and who may not use any meanwhile."""
 
 import os
+import threading
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 IMPORTED_IN = os.getpid()
+FORKED = 0x40  # Linux's flag of a process that was forked and has executed no program since
 
 
 def n_threads_for(n_jobs):
@@ -26,7 +30,7 @@ def n_threads_for(n_jobs):
 
 
 def _most_threads():
-    if os.getpid() != IMPORTED_IN:
+    if _forked(os.getpid()):
         # GNU's OpenMP waits forever for threads that a fork has left behind in the parent.
         return 1
     openmp = _controller().select(user_api="openmp").lib_controllers
@@ -39,6 +43,43 @@ def _controller():
     return ThreadpoolController()
 
 
+@cache
+def _forked(pid):
+    """Whether a process is one that was forked, before or after crnn was imported in it."""
+    with suppress(OSError, IndexError, ValueError):  # there is no /proc but on Linux
+        flags = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[6]
+        return bool(int(flags) & FORKED)
+    return pid != IMPORTED_IN
+
+
+class _SingleThreadedBlas:
+    """A context in which BLAS stays in the thread that calls it: the kernels share out the work.
+
+    The limit is one of the whole process. So the first thread that comes in sets it, and the last
+    one that goes out lifts it.
+    """
+
+    def __init__(self):
+        self._lock, self._inside, self._limit = threading.Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if self._inside == 0:
+                self._limit = _controller().limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, kind, error, traceback):
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+
+
+@cache
 def single_threaded_blas():
-    """Context in which BLAS stays in the thread that calls it: the kernels share out the work."""
-    return _controller().limit(limits=1, user_api="blas")
+    return _SingleThreadedBlas()
+
+
+if hasattr(os, "register_at_fork"):
+    # A lock that another thread held at the time of the fork would stay locked for ever.
+    os.register_at_fork(after_in_child=single_threaded_blas.cache_clear)

@@ -96,6 +96,10 @@ class Trainer:
             optimizer.step(self.network.parameters, gradients, self.n_threads)
         if not all(np.isfinite(w).all() for w in self.network.parameters.values()):
             raise NotFiniteError(f"The weights became infinite or NaN by batch {number}, the last")
+        if not optimizer.is_finite:
+            raise NotFiniteError(
+                f"The squares of the gradients overflowed by batch {number}, the last"
+            )
         return self._row(totals, weights[indices])
 
     def losses(self, logits, targets, weights, grad_logits):

@@ -1,5 +1,7 @@
 """The layer: literal cases of the peers, Keras semantics, gradients, errors."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -196,3 +198,40 @@ def test_bad_calls_leave_the_layer_as_it_was():
 def test_nothing_to_read(shape):
     layer = SimpleRNN(4, random_state=0)
     np.testing.assert_array_equal(layer(np.zeros(shape)), np.zeros((shape[0], 4)))
+
+
+def test_pickles_hold_the_weights_and_no_call():
+    X = np.random.default_rng(0).normal(size=(50, 30, 3))
+    layer = SimpleRNN(8, return_sequences=True, go_backwards=True, dtype="float64", random_state=0)
+    outputs = layer(X)
+    data = pickle.dumps(layer)
+    assert len(data) < 4000
+    again = pickle.loads(data)
+    np.testing.assert_array_equal(again(X), outputs)
+    with pytest.raises(ValueError, match="call the layer first"):
+        pickle.loads(data).backward(np.ones_like(outputs))
+    assert pickle.loads(pickle.dumps(SimpleRNN(8))).get_weights() == []
+    layer.kernel_ = layer.kernel_[:, :3]
+    with pytest.raises(ValueError, match="weights must be"):
+        pickle.loads(pickle.dumps(layer))
+
+
+def test_no_gradients_of_a_call_that_failed():
+    layer = SimpleRNN(4, random_state=0)
+    layer(np.ones((2, 3, 5)))
+    layer.recurrent_kernel_ = np.ones((3, 3), np.float32)
+    with pytest.raises(ValueError, match="must"):
+        layer(np.ones((2, 3, 5)))
+    with pytest.raises(ValueError, match="call the layer first"):
+        layer.backward(np.ones((2, 4)))
+
+
+def test_a_call_keeps_what_its_gradients_need():
+    X = np.random.default_rng(0).normal(size=(6, 5, 3))
+    layer = SimpleRNN(4, random_state=0, dtype="float64")
+    states = layer(X)
+    kept = states.copy()
+    wanted = layer.backward(np.ones((6, 4)))
+    again = layer.backward(np.ones((6, 4)))
+    np.testing.assert_array_equal(wanted.kernel, again.kernel)
+    np.testing.assert_array_equal(states, kept)

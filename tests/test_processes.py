@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -11,9 +12,9 @@ import joblib
 import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from crnn import SimpleRNNClassifier
+from crnn import SimpleRNN, SimpleRNNClassifier
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 TIMEOUT = 60  # seconds for what takes less than one
@@ -116,3 +117,116 @@ def test_threads_fit_different_models():
             got = pool.map(partial(states, n_jobs=n_jobs), seeds)
             for seed, result in zip(seeds, got, strict=True):
                 np.testing.assert_array_equal(result, wanted[seed])
+
+
+def at_a_time(*tasks):
+    """Run functions in threads that take turns often; give what each of them returned."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            futures = [pool.submit(task) for task in tasks]
+            return [future.result(TIMEOUT) for future in futures]
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_model_predicts_while_it_is_fitted_again():
+    """All of a prediction is by the model before, or all of it by the model after."""
+    X, y = data()
+    targets = np.array(["a", "b"])[y], np.array(["c", "d", "e"])[X[:, 0] % 3]
+    clf = SimpleRNNClassifier(8, learning_rate=0.01, vocabulary_size=50, random_state=0)
+    wanted = [clf.fit(X, target).predict(X[:50]) for target in targets]
+    over = threading.Event()
+
+    def fit():
+        for _ in range(5 * ROUNDS):
+            for target in targets:
+                clf.fit(X, target)
+        over.set()
+
+    def predict():
+        while not over.is_set():
+            got = clf.predict(X[:50])
+            if not any(np.array_equal(got, all_of_one) for all_of_one in wanted):
+                return got
+        return None
+
+    for found in at_a_time(fit, predict, predict)[1:]:
+        assert found is None
+
+
+def test_threads_fit_one_model_on_different_words():
+    """One of them comes last; what is left is all its own."""
+    y = data()[1]
+    few, many = data()[0] % 5, 1000 * data()[0]
+    clf = SimpleRNNClassifier(4, max_iter=1, random_state=0)
+    wanted = [SimpleRNNClassifier(4, max_iter=1, random_state=0).fit(X, y) for X in (few, many)]
+
+    def fit(X):
+        for _ in range(5 * ROUNDS):
+            clf.fit(X, y)
+
+    at_a_time(partial(fit, few), partial(fit, many))
+    same = wanted[0] if len(clf.embedding_) == 5 else wanted[1]
+    np.testing.assert_array_equal(clf.embedding_, same.embedding_)
+    np.testing.assert_array_equal(clf.kernel_, same.kernel_)
+    np.testing.assert_array_equal(clf.predict_proba(few), same.predict_proba(few))
+
+
+def test_threads_call_one_layer():
+    rng = np.random.default_rng(0)
+    layer = SimpleRNN(16, random_state=0, return_sequences=True)
+    short, long = rng.random((2, 3, 8)), rng.random((40, 300, 8))
+    wanted = {len(x): layer(x) for x in (short, long)}
+
+    def call(x, times):
+        return all(np.array_equal(layer(x), wanted[len(x)]) for _ in range(times))
+
+    assert all(
+        at_a_time(partial(call, short, 300 * ROUNDS), *2 * [partial(call, long, 5 * ROUNDS)])
+    )
+
+
+def test_blas_has_its_threads_again():
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    X, _ = data()
+    clf, before = fitted(n_jobs=1), threads()
+    at_a_time(*4 * [lambda: [clf.predict(X[:2]) for _ in range(50 * ROUNDS)]])
+    assert threads() == before
+
+
+PARALLEL = rb"""
+int count(void) {
+    int n = 0;
+    #pragma omp parallel reduction(+:n)
+    n++;
+    return n;
+}
+"""
+
+LATE = """
+import ctypes, os, sys
+print("threads of the parent:", ctypes.CDLL(sys.argv[1]).count(), flush=True)
+child = os.fork()
+if child == 0:
+    import test_processes
+    test_processes.states(n_jobs=2)
+    os._exit(7)
+print("status of the child:", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process was forked")
+def test_crnn_comes_first_in_a_forked_child(tmp_path):
+    """Its OpenMP may have had threads in the parent, where crnn was not."""
+    library = tmp_path / "library.so"
+    options = ["-x", "c", "-", "-shared", "-fPIC", "-fopenmp", "-o", library]
+    subprocess.run(["cc", *options], input=PARALLEL, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", LATE, library], cwd=os.path.dirname(__file__),
+        capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert "status of the child: 7" in run.stdout, run.stderr

@@ -184,3 +184,29 @@ def test_names_of_the_columns_are_those_of_the_network():
     transformer = SimpleRNNTransformer(SimpleRNNRegressor(2, max_iter=1))
     assert list(transformer.fit(pd.DataFrame(X, columns=names), Y).feature_names_in_) == names
     assert not hasattr(transformer.fit(X, Y), "feature_names_in_")
+
+
+def test_gradients_whose_squares_overflow():
+    """Single precision holds 1e25, and not its square."""
+    X, y = walks()
+    for options in ({}, {"optimizer": "adam"}):
+        reg = SimpleRNNRegressor(4, max_iter=2, random_state=0, **options)
+        with pytest.raises(ValueError, match=r"squares of the gradients overflowed|loss became"):
+            reg.fit(X, y * 1e25)
+        assert not hasattr(reg, "kernel_")
+
+
+def test_clipping_of_gradients_whose_squares_overflow():
+    X, y = walks()
+    options = {"optimizer": "sgd", "learning_rate": 0.1, "max_iter": 3, "random_state": 0}
+    reg = SimpleRNNRegressor(4, clip_norm=1.0, **options).fit(X, y * 1e20)
+    assert np.abs(reg.intercept_).max() > 0.01
+
+
+def test_predictions_that_leave_the_numbers():
+    X, y = walks()
+    reg = SimpleRNNRegressor(4, max_iter=1, random_state=0).fit(X, y)
+    reg.coef_ = np.full_like(reg.coef_, np.finfo(np.float32).max)
+    reg.intercept_ = np.full_like(reg.intercept_, np.finfo(np.float32).max)
+    with pytest.raises(ValueError, match="left the numbers; scale X"):
+        reg.predict(1e3 * X)
