@@ -1,41 +1,32 @@
-"""Files that are either the old one or the new one, and that tell when a byte was changed."""
+"""Files that are, at any moment, the old one or the new one."""
 
-import hashlib
 import os
 import secrets
 from pathlib import Path
 
-SEAL = b"sha256="
-SEAL_SIZE = len(SEAL) + 64
 
+def write_atomically(path, write):
+    """Put in place what ``write(file)`` writes; it is on the disk when this returns.
 
-def seal_of(file, size):
-    """Checksum of the first bytes of a file, in the form in which it stands at the end."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while size > 0 and (block := file.read(min(size, 2**20))):
-        digest.update(block)
-        size -= len(block)
-    return SEAL + digest.hexdigest().encode()
-
-
-def write_atomically(path, data):
-    """Put a file with these bytes in place, which are on the disk when this returns.
-
-    What is killed meanwhile leaves the old file, and maybe a part of the new one beside it.
+    What is killed meanwhile leaves the old file, and maybe a part of the new one beside it. A link
+    stays one, and so do permissions.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise OSError(f"{os.fspath(path)!r} is no regular file; name one, or a file that is new.")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with open(part, "xb") as file:
-            file.write(data)
+        with open(part, "x+b") as file:
+            if target.exists():
+                part.chmod(target.stat().st_mode & 0o7777)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    _sync_folder(target.parent)
 
 
 def _sync_folder(folder):

@@ -52,7 +52,7 @@ class Optimizer:
         arrays = self.state.setdefault(kind, {})
         if name not in arrays or arrays[name].shape != weights.shape:
             arrays[name] = np.zeros(weights.shape, dtype or weights.dtype)
-        arrays[name] = arrays[name].astype(dtype or weights.dtype, copy=False)
+        arrays[name] = np.ascontiguousarray(arrays[name], dtype or weights.dtype)
         return arrays[name]
 
     @property

@@ -25,12 +25,16 @@ STREAM_WORDS = 624  # of the Mersenne twister
 def check_state(estimator):
     """Raise ValueError if fitted attributes do not belong together."""
     state = vars(estimator)
+    if isinstance(state.get("random_state"), np.random.RandomState):
+        check_stream(state["random_state"])
     if "out_activation_" not in state:
         return
-    _check_weights(state)
+    _check_weights(state, np.dtype(state["dtype"]))
+    _check_columns(state)
     _check_head(estimator, state)
     _check_history(state)
-    _check_stream(state["_rng"].get_state(legacy=False) if _is_stream(state) else None)
+    _require(isinstance(state.get("_rng"), np.random.RandomState), "the random stream is missing")
+    check_stream(state["_rng"])
     arrays = {
         name: state[attribute] for name, attribute in ATTRIBUTES.items() if attribute in state
     }
@@ -76,7 +80,17 @@ def _is(value, kind, least=None):
     return known and (least is None or value >= least)
 
 
-def _check_weights(state):
+def _check_columns(state):
+    width, names = state.get("n_features_in_"), state.get("feature_names_in_")
+    _require(width is None or _is(width, Integral, 0), "n_features_in_ is no number")
+    _require(
+        names is None
+        or (isinstance(names, np.ndarray) and all(isinstance(n, str) for n in names.tolist())),
+        "feature_names_in_ holds no names",
+    )
+
+
+def _check_weights(state, dtype):
     for attribute in ATTRIBUTES.values():
         if attribute == "embedding_" and attribute not in state:
             continue
@@ -89,7 +103,10 @@ def _check_weights(state):
             array.ndim == (1 if attribute in ("bias_", "intercept_") else 2),
             f"{attribute} has {array.ndim} dimensions",
         )
-        _require(np.isfinite(array).all(), f"{attribute} holds numbers that are infinite or NaN")
+        _require(array.size > 0, f"{attribute} is empty")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(array.astype(dtype, copy=False)).all()
+        _require(finite, f"{attribute} holds numbers that are infinite or NaN as {dtype}")
     wanted = shapes(
         vocabulary_size=len(state["embedding_"]) if "embedding_" in state else None,
         n_features=len(state["kernel_"]),
@@ -109,6 +126,10 @@ def _check_head(estimator, state):
     if hasattr(estimator, "predict_proba"):
         classes = state.get("classes_")
         _require(isinstance(classes, np.ndarray) and classes.ndim == 1, "classes_ is no array")
+        _require(
+            classes.dtype.kind in "biufSUmMO" and len(set(classes.tolist())) == len(classes),
+            "classes_ holds what cannot be labels, or one of them twice",
+        )
         several = state.get("_multilabel")
         _require(isinstance(several, bool), "whether there are several labels is not said")
         _require(
@@ -132,23 +153,22 @@ def _check_history(state):
     )
 
 
-def _is_stream(state):
-    return isinstance(state.get("_rng"), np.random.RandomState)
-
-
-def _check_stream(stream):
-    """numpy takes any position, and reads beyond the end of its words."""
-    _require(stream is not None, "the random stream is missing")
-    if stream["bit_generator"] == "MT19937":
-        position = stream["state"]["pos"]
+def check_stream(stream):
+    """NumPy takes any position, and reads beyond the end of its words."""
+    state = stream.get_state(legacy=False)
+    if state["bit_generator"] == "MT19937":
+        position = state["state"]["pos"]
         _require(0 <= position <= STREAM_WORDS, f"the random stream has the position {position}")
+    if state["bit_generator"] in ("Philox", "SFC64") and "buffer_pos" in state:
+        place = state["buffer_pos"]
+        _require(0 <= place <= len(state["buffer"]), f"the random stream has the position {place}")
 
 
 def _check_optimizer(state, arrays):
     _require(isinstance(state, dict), "the state of the optimiser is missing")
     _require(state.get("rule") in RULES, f"the rule of the optimiser is none of {RULES}")
     n_steps, factor = state.get("n_steps"), state.get("learning_rate_factor")
-    _require(_is(n_steps, Integral, 0), "the optimiser has no number of steps")
+    _require(_is(n_steps, Integral, 0) and n_steps < 2**62, "the optimiser has no number of steps")
     _require(_is(factor, Real) and 0 < factor < np.inf, "the optimiser has no learning rate")
     for kind in MEMORIES:
         memory = state.get(kind, {})

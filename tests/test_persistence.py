@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import tracemalloc
 import zipfile
@@ -9,11 +10,12 @@ import zipfile
 import joblib
 import numpy as np
 import pytest
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
-from crnn._files import SEAL_SIZE, seal_of
-from crnn._persistence import sealed
+from crnn._archive import SEAL_SIZE, seal_of, write_archive
 
 
 def fitted(kind="numbers", **options):
@@ -101,8 +103,13 @@ def rewritten(path, change):
         members = {name: archive[name] for name in archive.files}
     header = json.loads(members.pop("header").tobytes())
     change(header, members)
+    said = json.dumps(header)
+    members = {
+        name: array for name, array in members.items() if f'"{name}"' in said or name == "extra"
+    }
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    path.write_bytes(sealed(header=text, **members))  # as someone would who means harm
+    with open(path, "w+b") as file:  # as someone would who means harm
+        write_archive(file, {"header": text, **members})
 
 
 def attribute(header, name, value):
@@ -160,7 +167,7 @@ DAMAGE = {
     "another class": (in_header("class", "SimpleRNNRegressor"), "SimpleRNNRegressor"),
     "a bad parameter": (in_header("parameters", {"dict": [["units", -1]]}), "units"),
     "an unknown parameter": (in_header("parameters", {"dict": [["unit", 1]]}), "unit"),
-    "parameters that are none": (in_header("parameters", 3), "mapping"),
+    "parameters that are none": (in_header("parameters", 3), "attribute"),
     "an object": (said("extra_", {"object": "os.system"}), "unknown kind 'object'"),
     "a method": (said("predict", 3), "unknown attributes"),
     "a private name": (said("__class__", 3), "unknown attributes"),
@@ -193,6 +200,46 @@ DAMAGE = {
     ),
     "a plan of nothing": (said("_plan", {"dict": []}), "plan"),
     "a plan of text": (said("_plan", "train"), "plan"),
+    "callbacks": (
+        lambda header, members: [
+            pair.__setitem__(1, ["x"])
+            for pair in header["parameters"]["dict"] if pair[0] == "callbacks"
+        ],
+        "it holds callbacks",
+    ),
+    "labels that are no text": (said("classes_", {"strings": [1, 2, None]}), "no text"),
+    "labels there twice": (member("attributes.classes_", lambda a: 0 * a), "one of them twice"),
+    "a width that is text": (said("n_features_in_", "five"), "n_features_in_ is no number"),
+    "names that are numbers": (
+        said("feature_names_in_", [1, 2, 3, 4, 5]), "feature_names_in_ holds no names"
+    ),
+    "steps without number": (
+        lambda header, members: [
+            step.__setitem__(1, 10**30)
+            for pair in header["attributes"]["dict"] if pair[0] == "_optimizer_state"
+            for step in pair[1]["dict"] if step[0] == "n_steps"
+        ],
+        "no number of steps",
+    ),
+    "a weight that single precision does not hold": (
+        member("attributes.bias_", lambda a: a.astype(float) + 1e300), "NaN as float32"
+    ),
+    "no units": (
+        lambda header, members: members.update({
+            "attributes.bias_": np.empty(0, np.float32),
+            "attributes.recurrent_kernel_": np.empty((0, 0), np.float32),
+            "attributes.kernel_": np.empty((32, 0), np.float32),
+            "attributes.coef_": np.empty((3, 0), np.float32),
+        }),
+        "is empty",
+    ),
+    "an array that belongs to nothing": (
+        lambda header, members: members.update(extra=np.zeros(3)), "which belong to nothing"
+    ),
+    "a name that is none": (said("a b_", 3), "unknown attributes"),
+    "a request of a method that is none": (
+        in_header("requests", {"state": {"sample_weight": True}}), "set_state_request"
+    ),
 }  # fmt: skip
 
 
@@ -273,7 +320,7 @@ def archive_of(path, compression=zipfile.ZIP_STORED, **contents):
 
 
 def npy(header, content=b""):
-    text = repr(header).encode().ljust(117) + b"\n"
+    text = (repr(header)[:-1] + ", }").encode().ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + content
 
 
@@ -287,11 +334,11 @@ def npy(header, content=b""):
         ),
         (
             {"header": npy({"descr": "|O", "fortran_order": False, "shape": (1,)}, b"cos\n")},
-            "pickled",
+            "no array of numbers",
         ),
         ({"header": npy({"descr": "|V0", "fortran_order": False, "shape": (9**20,)})}, ""),
         ({"header": b"\x93NUMPY\x09\x00"}, ""),
-        ({"header": b"no array"}, "magic"),
+        ({"header": b"no array"}, "no array"),
         ({"header": npy({"descr": "|u1", "fortran_order": False, "shape": (3,)}, b"[[[")}, ""),
         (
             {
@@ -345,3 +392,100 @@ def test_what_cannot_be_saved(tmp_path):
     with pytest.raises(ValueError, match="classes_ holds Python objects"):
         model.save(path)
     assert not path.exists()
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        fitted()[0].save(tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_requests_of_metadata_are_kept(tmp_path):
+    with config_context(enable_metadata_routing=True):
+        model = fitted()[0].set_fit_request(sample_weight=True, X_val="held_out")
+        again = by_own_format(model, tmp_path / "model.npz")
+        assert (
+            again.get_metadata_routing().fit.requests == model.get_metadata_routing().fit.requests
+        )
+
+
+def test_a_velocity_in_columns(tmp_path):
+    model, X, y = fitted()
+    path = tmp_path / "model.npz"
+    model.save(path)
+    rewritten(path, member("attributes._optimizer_state.velocities.embedding", np.asfortranarray))
+    again = SimpleRNNClassifier.load(path).partial_fit(X, y)
+    np.testing.assert_array_equal(again.kernel_, model.partial_fit(X, y).kernel_)
+
+
+def test_streams_beyond_their_words(tmp_path):
+    """In the parameter random_state, fitted or not, and of other generators."""
+    twister, philox = np.random.RandomState(0), np.random.RandomState(np.random.Philox(0))
+    state = list(twister.get_state())
+    state[2] = 10**9
+    twister.set_state(tuple(state))
+    state = philox.get_state(legacy=False)
+    state["buffer_pos"] = -(2**30)
+    philox._bit_generator.state = state
+    for stream in (twister, philox):
+        model = fitted()[0].set_params(random_state=stream)
+        for estimator in (model, clone(SimpleRNNClassifier()).set_params(random_state=stream)):
+            with pytest.raises(ValueError, match="the random stream has the position"):
+                pickle.loads(pickle.dumps(estimator))
+    path = tmp_path / "model.npz"
+    model.set_params(random_state=twister).save(path)
+    with pytest.raises(ValueError, match="the random stream has the position"):
+        SimpleRNNClassifier.load(path)
+    with pytest.raises(ValueError, match="random_state draws from another generator"):
+        model.set_params(random_state=philox).save(path)
+
+
+def test_members_that_overlap(tmp_path):
+    """Each member of a small file may be nearly as long as the file."""
+    path = tmp_path / "model.npz"
+    inner = npy({"descr": "|u1", "fortran_order": False, "shape": (9000,)}, bytes(9000))
+    archive_of(path, a=inner, b=inner)
+    content = bytearray(path.read_bytes()[:-SEAL_SIZE])
+    second = content.rindex(b"PK\x01\x02")
+    content[second + 42 : second + 46] = bytes(4)  # the second entry begins where the first does
+    content[second + 46 : second + 51] = b"a.npy"
+    file = io.BytesIO(content)
+    path.write_bytes(content + seal_of(file, len(content)))
+    with pytest.raises(ValueError, match="overlap or are there twice"):
+        SimpleRNNClassifier.load(path)
+
+
+def test_links_permissions_and_other_things(tmp_path):
+    model, target, link = fitted()[0], tmp_path / "target.npz", tmp_path / "link.npz"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    model.save(link)
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert SimpleRNNClassifier.load(target).n_iter_ == 2
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", ""):
+        with pytest.raises(OSError, match="no regular file"):
+            model.save(place)
+    with pytest.raises(OSError, match="No such file"):
+        model.save(tmp_path / "nowhere" / "model.npz")
+    model.save(tmp_path / ("n" * 250 + ".npz"))
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_an_interrupt_in_a_save_is_an_interrupt(tmp_path, monkeypatch):
+    """zipfile makes another error of it, since a member is still open."""
+    model, path = fitted()[0], tmp_path / "model.npz"
+    model.save(path)
+    before = path.read_bytes()
+
+    def interrupt(member, array, **options):
+        member.write(b"the beginning")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np.lib.format, "write_array", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
