@@ -7,6 +7,7 @@ import lzma
 import os
 import pickle
 import tarfile
+import tracemalloc
 from pathlib import Path
 from urllib.error import URLError
 
@@ -17,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
+from crnn._archive import write_archive as write_sealed
 from crnn.datasets import _imdb, fetch_imdb, make_reviews
 
 WORD_INDEX = {"the": 1, "film": 2, "not": 3, "good": 4, "bad": 5, "isn't": 6, "br": 7}
@@ -96,14 +98,14 @@ def test_ids_of_known_texts(data_home):
 def test_the_cache_gives_the_same_without_the_source(data_home):
     first = fetch_imdb(data_home=data_home, subset="all")
     for path in sorted(data_home.rglob("*"), reverse=True):
-        if path.name != "crnn_imdb.npz":
+        if path.name != "crnn_imdb_ids.npz":
             path.rmdir() if path.is_dir() else path.unlink()
     again = fetch_imdb(data_home=data_home, subset="all", download_if_missing=False)
     assert [ids.tolist() for ids in again.data] == [ids.tolist() for ids in first.data]
     assert again.target.tolist() == first.target.tolist()
     assert again.DESCR == first.DESCR
     assert again.word_index is None
-    assert os.listdir(data_home) == ["crnn_imdb.npz"]
+    assert os.listdir(data_home) == ["crnn_imdb_ids.npz"]
     parts = [fetch_imdb(data_home=data_home, subset=subset) for subset in ("train", "test")]
     joined = [ids.tolist() for part in parts for ids in part.data]
     assert joined == [ids.tolist() for ids in first.data]
@@ -166,7 +168,7 @@ def test_damaged_archives_are_refused(tmp_path, suffix, raw):
         path.write_bytes(bad)
         with pytest.raises(OSError, match=rf"aclImdb\.tar\.{suffix} cannot be used.*Delete it"):
             fetch_imdb(data_home=tmp_path, raw=raw)
-    assert not (tmp_path / "crnn_imdb.npz").exists()
+    assert not (tmp_path / "crnn_imdb_ids.npz").exists()
 
 
 def test_archives_without_what_is_wanted_are_refused(tmp_path):
@@ -211,7 +213,7 @@ def test_a_damaged_cache_is_refused(tmp_path, home):
     (tmp_path / "imdb_word_index.json").write_text(json.dumps(WORD_INDEX))
     write_archive(tmp_path / "aclImdb.tar.gz")
     fetch_imdb(data_home=tmp_path)
-    cache = tmp_path / "crnn_imdb.npz"
+    cache = tmp_path / "crnn_imdb_ids.npz"
     good = cache.read_bytes()
     with np.load(cache) as stored:
         arrays = dict(stored)
@@ -232,13 +234,80 @@ def test_a_damaged_cache_is_refused(tmp_path, home):
         pickle.dumps(Bomb()),
     ):
         cache.write_bytes(bad)
-        with pytest.raises(OSError, match=r"crnn_imdb\.npz cannot be used.*Delete it"):
+        with pytest.raises(OSError, match=r"crnn_imdb_ids\.npz cannot be used.*Delete it"):
             fetch_imdb(data_home=tmp_path)
     assert not (home / "exploded").exists()
-    cache.write_bytes(forged.getvalue())
-    with pytest.raises(OSError, match=rf"expected {arrays['train_sha256']}"):
+
+
+ARRAYS = {
+    "ids": np.array([1, 5, 1], np.int32), "offsets": np.array([0, 2, 3]),
+    "target": np.array([0, 1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ids": np.array([1, -5, 1], np.int32)}, {"ids": np.array([1.0, 5.0, 1.0])},
+        {"ids": np.array([[1, 5, 1]], np.int32)}, {"ids": np.array(["1", "5", "1"])},
+        {"ids": np.zeros(3, "M8[s]")}, {"offsets": np.array([0, 2, 4])},
+        {"offsets": np.array([0, 4, 3])}, {"offsets": np.array([1, 2, 3])},
+        {"offsets": np.array([0.0, 2.0, 3.0])}, {"offsets": np.array(3)},
+        {"target": np.array([0, 2])}, {"target": np.array([0, 1, 1])},
+        {"target": np.array(["a", "b"])},
+    ],
+    ids=lambda wrong: "-".join(f"{k} {v.dtype} {v.tolist()}" for k, v in wrong.items()),
+)  # fmt: skip
+def test_a_cache_that_someone_made_up(tmp_path, home, wrong):
+    """Its checksum is right, and yet it is not what a cache is made of."""
+    for arrays in (ARRAYS, ARRAYS | wrong):
+        named = {f"{split}_{k}": v for split in ("train", "test") for k, v in arrays.items()}
+        with open(tmp_path / "crnn_imdb_ids.npz", "w+b") as file:
+            write_sealed(file, named | {"source": np.array("made up")})
+        if arrays is ARRAYS:
+            assert [ids.tolist() for ids in fetch_imdb(data_home=tmp_path).data] == [[1, 5], [1]]
+        else:
+            with pytest.raises(OSError, match=r"crnn_imdb_ids\.npz cannot be used"):
+                fetch_imdb(data_home=tmp_path, num_words=4)
+
+
+def tar_of(path, *members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, size, records in members:
+            member = tarfile.TarInfo(name)
+            member.pax_headers, member.size = records, size
+            tar.addfile(member, io.BytesIO(bytes(size)))
+
+
+@pytest.mark.parametrize(
+    ("size", "records"),
+    [
+        (2**20 + 1, {}),
+        (16, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x",
+              "GNU.sparse.realsize": str(2**32)}),
+        (16, {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(2**32)}),
+    ],
+    ids=["large", "sparse", "sparse, version 0.1"],
+)  # fmt: skip
+def test_reviews_that_are_too_large(tmp_path, home, size, records):
+    (tmp_path / "imdb_word_index.json").write_text(json.dumps(WORD_INDEX))
+    tar_of(tmp_path / "aclImdb.tar.gz", ("aclImdb/train/neg/0_1.txt", size, records))
+    tracemalloc.start()
+    with pytest.raises(OSError, match=r"aclImdb\.tar\.gz cannot be used"):
         fetch_imdb(data_home=tmp_path)
-    assert len(fetch_imdb(data_home=tmp_path, subset="test").data) == 1
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "index",
+    ['{"a": 2147483645}', '{"a": true}', '{"a": 0}', '{"a": 1e30}', "[" * 100_000, "[1]", "{"],
+)
+def test_word_indices_that_are_none(tmp_path, home, index):
+    write_archive(tmp_path / "aclImdb.tar.gz")
+    (tmp_path / "imdb_word_index.json").write_text(index)
+    with pytest.raises(OSError, match=r"imdb_word_index\.json cannot be used"):
+        fetch_imdb(data_home=tmp_path)
 
 
 def keras_arrays():

@@ -22,13 +22,14 @@ from lzma import LZMAError
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from uuid import uuid4
 
 import numpy as np
 from sklearn.datasets import fetch_file, get_data_home
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from crnn._archive import read_archive, write_archive
+from crnn._files import write_atomically
 from crnn._typing import checked
 
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3  # a word's id is its rank + INDEX_FROM
@@ -36,7 +37,11 @@ SEED = 113  # of the order of the reviews, Keras's
 SPLITS = ("train", "test")
 TARGET_NAMES = ["neg", "pos"]
 CHUNK = 2**20
-CACHE_NAME = "crnn_imdb.npz"
+MOST_BYTES = 2**20  # of a review; the longest has 14,000
+MOST_KERAS_BYTES = 2**26  # imdb.npz has 17 million
+MOST_REVIEWS = 2**20  # of a source; there are 50,000
+MOST_RANK = 2**31 - 1 - INDEX_FROM  # ids are 32-bit integers
+CACHE_NAME = "crnn_imdb_ids.npz"
 DEFAULT_HOME = "~/crnn_data"
 KERAS_HOME = "~/.keras/datasets"
 MEMBER = re.compile(r"aclImdb/(train|test)/(neg|pos)/\d+_\d+\.txt")
@@ -114,7 +119,7 @@ def fetch_imdb(
 ) -> Any:
     """Load the IMDB film reviews, labelled negative (0) and positive (1).
 
-    Word ids are searched for in this order: the cache `crnn_imdb.npz` in `data_home`, written
+    Word ids are searched for in this order: the cache `crnn_imdb_ids.npz` in `data_home`, written
     there by an earlier call; Keras's `imdb.npz` in `data_home` or `~/.keras/datasets`; an
     archive `aclImdb*.tar.gz` or `aclImdb*.tar.xz` or an unpacked folder `aclImdb` in
     `data_home`, with `imdb_word_index.json` in `data_home` or `~/.keras/datasets`; a download.
@@ -330,7 +335,8 @@ def _check_hash(path, found, expected):
 
 def _read_keras(path):
     """Encoded reviews from imdb.npz, in the order of `keras.datasets.imdb.load_data`."""
-    content = path.read_bytes()  # once, so that what is unpickled is what was checked
+    with open(path, "rb") as file:  # read once, so that what is unpickled is what was checked
+        content = file.read(MOST_KERAS_BYTES)
     _check_hash(path, hashlib.sha256(content).hexdigest(), KERAS_IDS.sha256)
     rng = check_random_state(SEED)
     reviews = {}
@@ -365,18 +371,27 @@ def _read_stanford(source):
     return reviews
 
 
+# What reading an archive raises where it is not as it should be.
+UNREADABLE = (
+    tarfile.TarError, EOFError, LZMAError, OSError, ValueError, OverflowError, RecursionError,
+    zlib.error,
+)  # fmt: skip
+
+
 def _archive_files(path):
     if path.name == ARCHIVE.name:
         with open(path, "rb") as file:
             _check_hash(path, hashlib.file_digest(file, "sha256").hexdigest(), ARCHIVE.sha256)
     try:
         with tarfile.open(path) as tar:
-            for member in tar:
+            for number, member in enumerate(tar):
                 if member.isreg() and MEMBER.fullmatch(member.name):
+                    if member.issparse() or member.size > MOST_BYTES or number > MOST_REVIEWS:
+                        raise ValueError(f"{member.name} is too large, or one too many")
                     yield member.name, tar.extractfile(member).read()
             while tar.fileobj.read(CHUNK):  # the checksum of the archive is at its very end
                 pass
-    except (tarfile.TarError, EOFError, LZMAError, OSError, ValueError, zlib.error) as error:
+    except UNREADABLE as error:
         raise _damaged(path, repr(error)) from error
 
 
@@ -384,15 +399,17 @@ def _folder_files(folder):
     for path in folder.glob("t*/*/*.txt"):
         name = f"aclImdb/{path.relative_to(folder).as_posix()}"
         if MEMBER.fullmatch(name) and path.is_file() and not path.is_symlink():
+            if path.stat().st_size > MOST_BYTES:
+                raise _damaged(folder, f"{name} is too large for a review")
             yield name, path.read_bytes()
 
 
 def _read_word_index(path):
     try:
         index = json.loads(path.read_bytes())
-        if not all(isinstance(rank, int) and rank > 0 for rank in index.values()):
-            raise ValueError("a rank is not a positive integer")
-    except (ValueError, AttributeError) as error:  # no JSON, or no JSON object
+        if not all(type(rank) is int and 0 < rank <= MOST_RANK for rank in index.values()):
+            raise ValueError(f"a rank is not an integer from 1 to {MOST_RANK}")
+    except (ValueError, AttributeError, RecursionError) as error:  # no JSON, or no JSON object
         raise _damaged(path, repr(error)) from error
     return index
 
@@ -428,7 +445,7 @@ def _fallback_cache(source):
     parts = [source, *sorted(source.glob("t*/*"))]  # files added to a folder change its date
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in parts]
     key = hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
-    return Path(DEFAULT_HOME).expanduser() / f"crnn_imdb_{key}.npz"
+    return Path(DEFAULT_HOME).expanduser() / f"crnn_imdb_ids_{key}.npz"
 
 
 def _write_cache(path, reviews, source):
@@ -436,37 +453,39 @@ def _write_cache(path, reviews, source):
     arrays = {"source": np.array(source)}
     for split, part in reviews.items():
         arrays |= {f"{split}_{field}": values for field, values in part._asdict().items()}
-        arrays[f"{split}_sha256"] = np.array(_digest(part))
-    partial_file = path.with_name(f"{path.name}.{uuid4().hex}")
     with suppress(OSError):
-        if not _is_writable(path.parent):
-            return
-        try:
-            with open(partial_file, "xb") as file:
-                np.savez(file, **arrays)
-            os.replace(partial_file, path)
-        finally:
-            partial_file.unlink(missing_ok=True)
+        if _is_writable(path.parent):
+            write_atomically(path, lambda file: write_archive(file, arrays))
 
 
 def _read_cache(path, splits):
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            reviews = [
-                EncodedReviews(*(arrays[f"{split}_{field}"] for field in EncodedReviews._fields))
-                for split in splits
-            ]
-            hashes = [str(arrays[f"{split}_sha256"]) for split in splits]
-            source = str(arrays["source"])
-    except Exception as error:  # zipfile and numpy have one for each kind of damage
+        with open(path, "rb") as file:
+            arrays = read_archive(file)
+        names = [[f"{split}_{field}" for field in EncodedReviews._fields] for split in splits]
+        reviews = [_checked(EncodedReviews(*map(arrays.get, part))) for part in names]
+        source = str(arrays["source"])
+    except Exception as error:  # zipfile and NumPy have one for each kind of damage
         raise _damaged(path, repr(error)) from error
-    for part, expected in zip(reviews, hashes, strict=True):
-        _check_hash(path, _digest(part), expected)
     return reviews, source
 
 
-def _digest(part):
-    digest = hashlib.sha256()
-    for values in part:
-        digest.update(np.ascontiguousarray(values))
-    return digest.hexdigest()
+def _checked(part):
+    """Reviews of a cache, if they are what one is made of."""
+    wanted = (np.int32, np.int64, np.int64)
+    if not all(
+        isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == dtype
+        for values, dtype in zip(part, wanted, strict=True)
+    ):
+        raise ValueError("it does not hold ids, offsets and targets")
+    ids, offsets, target = part
+    if not (
+        len(offsets) == len(target) + 1
+        and offsets[0] == 0
+        and offsets[-1] == len(ids)
+        and (np.diff(offsets) >= 0).all()
+        and (ids >= 0).all()
+        and np.isin(target, (0, 1)).all()
+    ):
+        raise ValueError("its ids, offsets and targets do not belong together")
+    return part
