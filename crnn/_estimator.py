@@ -245,6 +245,12 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         raw = read(self, X, reset=False)
         sequences = self._sequences(raw, keep_pads=True)
+        F, H = self.kernel_.shape
+        _memory.require(
+            _memory.of_states(len(raw.values), F, H, np.dtype(self.dtype).itemsize),
+            f"States after {len(raw.values)} timesteps",
+            "Pass fewer sequences at a time, or shorter ones.",
+        )
         with single_threaded_blas():
             paths = self._trainer().paths(sequences)
         if len(paths) < len(raw.values):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
+from crnn import _memory
 from crnn._batches import pack, states_after, states_before
 from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
@@ -276,6 +277,11 @@ class _Call:
         if layer.go_backwards:
             inputs, mask = inputs[:, ::-1], mask[:, ::-1]
         self.mask, self.initial_state = mask, initial_state
+        _memory.require(
+            _memory.of_states(B * T, inputs.shape[2], layer.units, np.dtype(layer.dtype).itemsize),
+            f"A call on inputs of shape {inputs.shape}",
+            "Pass fewer sequences at a time, or shorter ones.",
+        )
         values = inputs.reshape(-1, inputs.shape[2]) if mask.all() else inputs[mask]
         steps = without_pads(values, offsets_of(mask.sum(axis=1)))
         n_threads = n_threads_for(layer.n_jobs)

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-# Where Linux says how much the processes of a container may have, by version of its cgroups.
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+from crnn import _core
+from crnn._recurrence import TILE
 
 # Arrays of the size of a parameter that its optimiser keeps.
 MEMORIES = {"rmsprop": 1, "sgd": 1, "adam": 2}
 
 SPARE = 9 / 8  # of the buffers, see Workspace
-MOST_GROUPS = 8  # tables of partial sums in the backward pass
 
 
 def machine_memory():
@@ -22,10 +21,32 @@ def machine_memory():
     limits = [np.inf]
     with suppress(AttributeError, ValueError, OSError):  # there is no sysconf on Windows
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for path in CGROUP_LIMITS:
+    for path in _cgroup_files():
         with suppress(OSError, ValueError):  # the word "max" stands for no limit
-            limits.append(int(Path(path).read_text()))
+            limits.append(int(path.read_text()))
+    with suppress(ImportError):  # there is no such module on Windows
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limits += [] if limit == resource.RLIM_INFINITY else [limit]
     return min(limits)
+
+
+def _cgroup_files():
+    """Where Linux says how much the control groups of this process may have, by their version."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers:
+                root, name = Path("/sys/fs/cgroup"), "memory.max"
+            elif "memory" in controllers.split(","):
+                root, name = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+            else:
+                continue
+            folder = root / group.lstrip("/")
+            for outer in (folder, *folder.parents):
+                if outer.is_relative_to(root):
+                    yield outer / name
 
 
 def require(n_bytes, what, remedy):
@@ -45,12 +66,19 @@ def _readable(n_bytes):
 def of_weights(shapes, itemsize, optimizer, early_stopping):
     """Bytes of the weights and the state of their optimiser, with all copies that a fit makes.
 
-    There are two, one to train and one of the last whole epoch, and with early stopping those of
-    the best and the one that it is kept with. They are drawn one by one in double precision.
+    There are three, one to train, one of the last whole epoch and one of the epoch before, and with
+    early stopping two more while one best epoch takes the place of another. Before, they are drawn
+    one by one in double precision, the recurrent ones by a decomposition that takes several arrays.
     """
     sizes = [prod(shape) for shape in shapes.values()]
-    copies = 4 if early_stopping else 2
-    return copies * (1 + MEMORIES[optimizer]) * sum(sizes) * itemsize + 8 * max(sizes)
+    copies = 5 if early_stopping else 3
+    drawing = sum(sizes) * itemsize + 8 * max(*sizes, 5 * prod(shapes["recurrent_kernel"]))
+    return max(drawing, copies * (1 + MEMORIES[optimizer]) * sum(sizes) * itemsize)
+
+
+def of_states(n_steps, n_features, units, itemsize):
+    """Bytes of the states after all steps, those of a part of the data, and what leads to them."""
+    return 2 * n_steps * units * itemsize + n_steps * (n_features + units) * itemsize
 
 
 def of_batch(lengths, batch_size, kernel_shape, itemsize, vocabulary_size=None):
@@ -61,6 +89,6 @@ def of_batch(lengths, batch_size, kernel_shape, itemsize, vocabulary_size=None):
     D = N if vocabulary_size is None else min(N, vocabulary_size)
     numbers = (N + B) * H  # states
     numbers += 2 * D * (F + H)  # inputs, their projection, and the gradients of both
-    numbers += MOST_GROUPS * H * (H + (0 if vocabulary_size is None else D))
+    numbers += prod(_core.backward_work(B, TILE, H, 0 if vocabulary_size is None else D))
     places = 16 * N  # where a step stands, which token it is, and which of the distinct ones
     return int(SPARE * (numbers * itemsize + places))

@@ -1,14 +1,17 @@
 """Sizes beyond 32 bits, and beyond the machine."""
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from crnn import SimpleRNNClassifier, _core, _memory
+from crnn import SimpleRNN, SimpleRNNClassifier, _core, _memory
 from crnn._batches import pack
 from crnn._sequences import Sequences
 from crnn._workspace import Workspace
+from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
 
 BEYOND = 2**31 + 1
 
@@ -93,8 +96,13 @@ def test_batches_beyond_the_machine(monkeypatch):
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize(
     ("V", "E", "H", "T", "B"),
-    [(20_000, 64, 16, 20, 50), (50, 8, 128, 100, 200), (20_000, 32, 32, 200, 200)],
-    ids=["words", "states", "both"],
+    [
+        (20_000, 64, 16, 20, 50),
+        (50, 8, 128, 100, 200),
+        (20_000, 32, 32, 200, 200),
+        (50, 8, 600, 5, 10),
+    ],
+    ids=["words", "states", "both", "units"],
 )
 def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
     """Neither less than what a fit takes nor far more."""
@@ -104,8 +112,7 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
         H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
     )
     clf.fit(X[:4], [0, 1, 0, 1])
-    shapes = {name: getattr(clf, name).shape for name in ("embedding_", "kernel_")}
-    shapes["recurrent_kernel_"] = (H, H)
+    shapes = {"embedding": (V, E), "kernel": (E, H), "recurrent_kernel": (H, H)}
     weights = _memory.of_weights(shapes, 4, optimizer, early_stopping)
     batch = _memory.of_batch(np.full(400, T), B, (E, H), 4, V)
     tracemalloc.start()
@@ -113,3 +120,56 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
     taken = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0.8 * taken < weights + batch < 2 * taken
+
+
+@pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])
+def test_matrices_of_ids_beyond_the_machine(vectorizer):
+    wide = vectorizer(maxlen=2**50)
+    with pytest.raises(MemoryError, match=r"2 documents x maxlen=.* GiB.*Lower maxlen"):
+        wide.fit_transform(["a b", "b"])
+    assert not hasattr(wide, "vocabulary_")
+    with pytest.raises(MemoryError, match=r"2 x 1125899906842624 items needs .* GiB"):
+        pad_sequences([[1], [2]], maxlen=2**50)
+
+
+def test_states_beyond_the_machine(monkeypatch):
+    X = np.random.default_rng(0).integers(1, 9, (100, 50))
+    clf = SimpleRNNClassifier(64, max_iter=1).fit(X, X[:, 0] % 2)
+    monkeypatch.setattr(_memory, "machine_memory", lambda: 2**21)
+    with pytest.raises(MemoryError, match=r"States after 5000 timesteps .*Pass fewer sequences"):
+        clf.hidden_states(X, return_sequences=True)
+    with pytest.raises(MemoryError, match=r"inputs of shape \(100, 50, 1\) .*Pass fewer"):
+        SimpleRNN(64)(X[:, :, None])
+    assert clf.hidden_states(X).shape == (100, 64)
+
+
+def test_a_limit_of_the_process():
+    resource = pytest.importorskip("resource", reason="only Unix limits processes")
+    limit = _memory.machine_memory()
+    code = (
+        "import resource; from crnn._memory import machine_memory; "
+        f"resource.setrlimit(resource.RLIMIT_AS, ({2**33}, {resource.RLIM_INFINITY})); "
+        "print(machine_memory())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) == min(limit, 2**33)
+
+
+def test_limits_of_control_groups(monkeypatch, tmp_path):
+    """Those of the group and of all groups around it, in both versions."""
+    files = {
+        "/proc/self/cgroup": "12:cpu:/a\n9:memory:/slurm/job\n0::/user.slice/session\n",
+        "/sys/fs/cgroup/memory/slurm/memory.limit_in_bytes": "5000000",
+        "/sys/fs/cgroup/user.slice/session/memory.max": "max",
+        "/sys/fs/cgroup/user.slice/memory.max": "4000000",
+    }
+
+    def read_text(path):
+        if str(path) not in files:
+            raise FileNotFoundError(path)
+        return files[str(path)]
+
+    monkeypatch.setattr(_memory.Path, "read_text", read_text)
+    assert _memory.machine_memory() == 4_000_000
+    del files["/sys/fs/cgroup/user.slice/memory.max"]
+    assert _memory.machine_memory() == 5_000_000

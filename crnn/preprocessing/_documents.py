@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin
 from crnn.preprocessing._padding import pad_sequences
 
@@ -54,6 +55,13 @@ class BaseSequenceVectorizer(
             raise ValueError(
                 f"dtype={self.dtype!r} cannot hold the ids up to {largest}; use np.int32."
             )
+
+    def _check_room(self, X):
+        """Refuse a matrix that the machine does not hold before anything is learned."""
+        if self.maxlen is not None and hasattr(X, "__len__"):
+            room = len(X) * self.maxlen * np.dtype(self.dtype).itemsize
+            what = f"A matrix of {len(X)} documents x maxlen={self.maxlen} ids"
+            _memory.require(room, what, "Lower maxlen, or transform fewer documents at a time.")
 
     def _words(self, documents):
         """The words of each document."""

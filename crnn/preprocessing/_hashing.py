@@ -182,6 +182,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         """
         self._validate_params()
         self._check(X)
+        self._check_room(X)
         known: dict[Any, int] = {}
         return self._to_output((self._hash(words, known) for words in self._words(X)), X)
 

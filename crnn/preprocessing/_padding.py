@@ -1,11 +1,13 @@
 """Sequences of unequal length -> one matrix."""
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from crnn import _memory
 from crnn._typing import Side
 
 
@@ -80,6 +82,8 @@ def pad_sequences(
         maxlen = max(lengths)
     sample_shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
 
+    room = len(lengths) * maxlen * prod(sample_shape) * np.dtype(dtype).itemsize
+    _memory.require(room, f"A matrix of {len(lengths)} x {maxlen} items", "Lower maxlen.")
     padded = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
     for position, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
         kept = min(length, maxlen)

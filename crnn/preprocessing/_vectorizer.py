@@ -220,6 +220,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             The ids of the words, a list of arrays if `maxlen` is None.
         """
         check_documents(X)
+        self._check_room(X)
         if self.vocabulary is None:
             return self._to_output(self._learn(X), X)
         vocabulary = self._given_vocabulary()
@@ -241,6 +242,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             The ids of the words, a list of arrays if `maxlen` is None.
         """
         check_documents(X)
+        self._check_room(X)
         vocabulary = self._fitted_vocabulary()
         self._check_dtype(max(vocabulary.values()))
         return self._to_output(self._look_up(X, vocabulary), X)
