@@ -46,7 +46,7 @@ import os
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.math cimport exp, fabs, log, log1p, pow, sqrt
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from crnn._loops cimport (
@@ -112,18 +112,19 @@ cdef int require(bint condition, str message) except -1:
 cdef int require_below(const index[::1] x, Py_ssize_t bound, str name) except -1:
     """Refuse numbers of rows that are not there: the loops below read wherever they point.
 
-    x or highest - x is negative if x is out of range; so is the union of the bits of all of them.
+    As two's complements, x or highest - x has its first bit set if x is out of range; and so has the
+    union of all of them.
     """
     cdef Py_ssize_t n = x.shape[0], i
-    cdef index bits = 0, highest
-    if index is int32_t:
-        highest = <int32_t> (min(bound, 1 << 31) - 1)
-    else:
-        highest = bound - 1
+    cdef uint32_t bits = 0, highest = <uint32_t> (min(bound, <Py_ssize_t> 1 << 31) - 1)
+    cdef uint64_t long_bits = 0, long_highest = <uint64_t> (bound - 1)
     with nogil:
         for i in range(n):
-            bits |= x[i] | (highest - x[i])
-    if bits < 0:
+            if index is int32_t:
+                bits |= <uint32_t> x[i] | (highest - <uint32_t> x[i])
+            else:
+                long_bits |= <uint64_t> x[i] | (long_highest - <uint64_t> x[i])
+    if bits >> 31 or long_bits >> 63:
         raise ValueError(f"{name} must be at least 0 and below {bound}")
     return 0
 
