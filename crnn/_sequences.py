@@ -93,6 +93,8 @@ def _item(x, i):
         )
     if x.ndim not in (1, 2):
         raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
+    if len(x) and not x.size:
+        raise ValueError(f"X[{i}] has shape {x.shape}, but a timestep has a feature at least.")
     return x
 
 

@@ -425,3 +425,9 @@ def test_lists_have_no_names():
     clf = SimpleRNNClassifier(4, max_iter=1).fit(frame, [0, 1] * 5)
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         clf.predict([[1, 2]])
+
+
+@pytest.mark.parametrize("options", [{}, {"mask_zero": True, "input": "tokens"}])
+def test_timesteps_without_features(options):
+    with pytest.raises(ValueError, match=r"X\[1\] has shape \(2, 0\), but a timestep"):
+        SimpleRNNClassifier(**options).fit([[1, 2], np.zeros((2, 0))], [0, 1])

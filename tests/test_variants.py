@@ -15,7 +15,7 @@ def run(variant, *arguments):
     return subprocess.run(
         [sys.executable, *arguments],
         env=environment,
-        cwd=HERE.parent,
+        cwd=HERE,
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,110 @@
+"""Batches and calls of any shape, which hypothesis makes up, against loops in double precision."""
+
+import os
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crnn import SimpleRNN, _core, _reference
+from crnn.preprocessing import SequenceVectorizer, pad_sequences
+
+ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
+many = settings(max_examples=25 * ROUNDS, deadline=None)
+
+FUNCTIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "linear": lambda x: x,
+}
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+
+
+@many
+@given(
+    B=st.integers(0, 30), T=st.integers(0, 7), F=st.integers(1, 5), H=st.integers(1, 20),
+    activation=st.sampled_from(sorted(FUNCTIONS)), backwards=st.booleans(),
+    dtype=st.sampled_from(sorted(TOLERANCE)), n_jobs=st.sampled_from([1, 2]),
+    seed=st.integers(0, 2**32 - 1), masked=st.booleans(),
+)  # fmt: skip
+def test_a_layer_is_a_loop(B, T, F, H, activation, backwards, dtype, n_jobs, seed, masked):
+    rng = np.random.default_rng(seed)
+    X, start = rng.normal(size=(B, T, F)), rng.normal(size=(B, H))
+    mask = rng.random((B, T)) < (0.6 if masked else 2)
+    W, U, b = rng.normal(size=(F, H)), rng.normal(size=(H, H)) / (2 * H), rng.normal(size=H)
+    layer = SimpleRNN(
+        H, activation=activation, go_backwards=backwards, dtype=dtype, return_sequences=True,
+        return_state=True, n_jobs=n_jobs,
+    ).set_weights([W, U, b])  # fmt: skip
+    path, last = layer(X, initial_state=start, mask=mask)
+    wanted, h = np.empty((B, T, H)), start
+    for t in range(T):
+        x, on = (X[:, -1 - t], mask[:, -1 - t]) if backwards else (X[:, t], mask[:, t])
+        h = np.where(on[:, None], FUNCTIONS[activation](x @ W + h @ U + b), h)
+        wanted[:, t] = h
+    np.testing.assert_allclose(path, wanted, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+    np.testing.assert_allclose(last, h, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+
+
+@many
+@given(
+    lengths=st.lists(st.integers(0, 9), max_size=40), H=st.sampled_from([1, 3, 8, 16, 32]),
+    D=st.integers(1, 12), tile=st.integers(1, 30), n_threads=st.integers(1, 4),
+    every_step=st.booleans(), scattered=st.booleans(), seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_back_through_time(lengths, H, D, tile, n_threads, every_step, scattered, seed):
+    """Kernels against their twins, from any ragged batch cut into any tiles."""
+    rng = np.random.default_rng(seed)
+    offsets = np.append(0, np.cumsum(sorted(lengths, reverse=True))).astype(np.int64)
+    N, B = int(offsets[-1]), len(lengths)
+    scattered = scattered and N > 0
+    D = D if scattered else N
+    rows = rng.integers(0, D, N) if scattered else np.arange(N)
+    rows, activation = rows.astype(np.int32), _core.ACTIVATIONS["tanh"]
+    table, initial = rng.normal(size=(D, H)), rng.normal(size=(2, H))
+    initial_rows = rng.integers(0, 2, B).astype(np.int32)
+    U = rng.normal(size=(H, H)) / (2 * H)
+    grad_last = rng.normal(size=(B, H))
+    grad_states = rng.normal(size=(N + B if every_step else 0, H))
+    results = []
+    for kernels in (_core, _reference):
+        states, last = np.zeros((N + B, H)), np.zeros((B, H))
+        kernels.forward(
+            table, rows, offsets, initial, initial_rows, U, activation, tile, n_threads, True,
+            states, last,
+        )  # fmt: skip
+        work = np.empty(_core.backward_work(B, tile, H, D if scattered else 0))
+        grads = np.zeros((D, H)), np.zeros((B, H)), np.zeros((H, H))
+        kernels.backward(
+            states, offsets, np.ascontiguousarray(U.T), grad_last, grad_states,
+            rows if scattered else rows[:0], activation, tile, n_threads, work, *grads,
+        )  # fmt: skip
+        results.append((states, last, *grads))
+    for got, wanted in zip(*results, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-11)
+
+
+sequences = st.lists(st.lists(st.integers(1, 99), max_size=8), min_size=1, max_size=8)
+sides = st.sampled_from(["pre", "post"])
+
+
+@many
+@given(sequences=sequences, maxlen=st.integers(1, 10), padding=sides, truncating=sides)
+def test_padding_keeps_what_it_says(sequences, maxlen, padding, truncating):
+    padded = pad_sequences(sequences, maxlen, padding=padding, truncating=truncating)
+    for row, sequence in zip(padded.tolist(), sequences, strict=True):
+        kept = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
+        zeros = [0] * (maxlen - len(kept))
+        assert row == (zeros + kept if padding == "pre" else kept + zeros)
+
+
+words = st.lists(st.text("abcdef'", min_size=1, max_size=4), min_size=1, max_size=12)
+
+
+@many
+@given(documents=st.lists(words, min_size=1, max_size=8))
+def test_words_come_back_in_their_order(documents):
+    vectorizer = SequenceVectorizer(maxlen=None)
+    ids = vectorizer.fit_transform([" ".join(document) for document in documents])
+    assert vectorizer.inverse_transform(ids) == documents

@@ -1,0 +1,74 @@
+"""Random streams: which numbers they give, and what becomes of each of them.
+
+The numbers of the Mersenne twister for the seed 0 are those of its authors' algorithm, which NumPy
+keeps as they are for good.
+"""
+
+import numpy as np
+from sklearn.base import clone
+
+from crnn import SimpleRNN, SimpleRNNClassifier
+
+UNIFORM = [0.5488135039273248, 0.7151893663724195, 0.6027633760716439, 0.5448831829968969]
+ORDER_AFTER_10 = [1, 7, 3, 2, 4, 9, 0, 8, 5, 6]
+
+
+def small(**options):
+    defaults = {"embedding_dim": 4, "vocabulary_size": 5, "max_iter": 1, "learning_rate": 1e-30}
+    return SimpleRNNClassifier(2, **defaults | options)
+
+
+X, Y = [[1, 2], [3, 4], [2], [1], [4, 4], [1, 1], [2, 3], [3], [4], [1, 3]], [0, 1] * 5
+
+
+def test_first_weights_are_the_first_numbers():
+    """In the order embedding, kernel, recurrent kernel, head; a rate of nothing leaves them."""
+    clf = small(random_state=0, dtype="float64").fit(X, Y)
+    np.testing.assert_allclose(clf.embedding_[0], np.array(UNIFORM) / 10 - 0.05, rtol=1e-12)
+    rng = np.random.RandomState(0)
+    rng.random_sample(5 * 4)
+    limit = np.sqrt(6 / (4 + 2))
+    np.testing.assert_allclose(clf.kernel_, rng.uniform(-limit, limit, (4, 2)), rtol=1e-12)
+    normal = rng.normal(size=(2, 2))
+    first = normal[:, 0] / np.linalg.norm(normal[:, 0])  # the first column, by Gram and Schmidt
+    np.testing.assert_allclose(clf.recurrent_kernel_[:, 0], first, rtol=1e-12)
+    limit = np.sqrt(6 / (2 + 1))
+    np.testing.assert_allclose(clf.coef_[0], rng.uniform(-limit, limit, 2), rtol=1e-12)
+    np.testing.assert_allclose([*clf.bias_, *clf.intercept_], 0, atol=1e-25)
+    assert clf._rng.get_state()[2] != 624
+    np.testing.assert_array_equal(rng.permutation(10), ORDER_AFTER_10)
+    for got, wanted in zip(clf._rng.get_state(), rng.get_state(), strict=True):
+        np.testing.assert_array_equal(got, wanted)  # one permutation of the samples an epoch
+
+
+def test_a_stratified_draw_takes_one_number_more():
+    clf = small(random_state=0, stratify=True, validation_fraction=0.2).fit(X, Y)
+    rng = np.random.RandomState(0)
+    rng.random_sample(5 * 4 + 4 * 2)
+    rng.normal(size=(2, 2))
+    rng.random_sample(2)
+    assert clf._split_seed == rng.randint(2**31 - 1)
+    rng.permutation(8)
+    assert clf._rng.randint(1000) == rng.randint(1000)
+
+
+def test_a_layer_draws_kernel_and_recurrent_kernel():
+    layer = SimpleRNN(2, random_state=0, dtype="float64")
+    layer(np.zeros((1, 1, 2)))
+    limit = np.sqrt(6 / 4)
+    wanted = (2 * np.array(UNIFORM).reshape(2, 2) - 1) * limit
+    np.testing.assert_allclose(layer.kernel_, wanted, rtol=1e-12)
+    np.testing.assert_allclose(layer.recurrent_kernel_ @ layer.recurrent_kernel_.T, np.eye(2),
+                               atol=1e-12)  # fmt: skip
+
+
+def test_a_stream_of_the_user_gives_one_seed():
+    """So that a model goes on by its own stream, whoever draws from the user's meanwhile."""
+    rng = np.random.RandomState(7)
+    clf = small(random_state=rng).fit(X, Y)
+    seed = np.random.RandomState(7).randint(2**31 - 1)
+    np.testing.assert_array_equal(clf.embedding_, small(random_state=seed).fit(X, Y).embedding_)
+    again = clone(clf).set_params(random_state=rng).fit(X, Y)  # the next number of the stream
+    assert not np.array_equal(clf.embedding_, again.embedding_)
+    np.random.seed(7)  # noqa: NPY002
+    np.testing.assert_array_equal(small().fit(X, Y).embedding_, clf.embedding_)
