@@ -21,6 +21,24 @@ test-oldest:  ## the default tests with the oldest versions that pyproject.toml 
 		"pytest<9" -e ".[test]"  # scikit-learn 1.6 hands its checks over as pytest 9 does not like
 	.venv-oldest/bin/python -m pytest
 
+test-sanitized:  ## all default tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	tools/test_sanitized.sh
+
+test-valgrind: build  ## the kernel tests under valgrind
+	tools/test_valgrind.sh tests/test_kernels.py tests/test_bounds.py
+
+test-sdist:  ## build sdist and wheel in clean environments, test the wheel outside of the sources
+	tools/test_sdist.sh
+
+test-rounds: .venv/bin/python  ## processes, threads, kills and random calls, hundreds of times
+	CRNN_ROUNDS=100 $(PYTHON) -m pytest -s tests/test_processes.py tests/test_interrupts.py \
+		tests/test_stateful.py tests/test_properties.py
+
+fuzz: .venv/bin/python  ## five minutes of each fuzz target
+	$(PYTHON) -m pip install atheris pandas
+	for target in model_loader data_loaders input_validator; do \
+		$(PYTHON) fuzz/$$target.py -max_total_time=300 || exit 1; done
+
 bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB and a quiet machine
 	$(PYTHON) -m pip install -r benchmarks/requirements.txt
 	$(PYTHON) benchmarks/peers.py
@@ -41,4 +59,5 @@ lint:  ## ruff, cython-lint and mypy
 	PATH="$(dir $(abspath $(PYTHON))):$$PATH" cython-lint crnn
 	$(PYTHON) -m mypy
 
-.PHONY: help build test test-slow test-oldest bench bench-kernels lint
+.PHONY: help build test test-slow test-oldest test-sanitized test-valgrind test-sdist test-rounds fuzz bench \
+	bench-kernels lint

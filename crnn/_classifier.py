@@ -41,6 +41,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         The labels; for multilabel y the numbers of its columns.
     {attributes}
 
+    See Also
+    --------
+    crnn.SimpleRNNRegressor : The same network for numbers.
+    crnn.SimpleRNNTransformer : Its last state as features.
+    crnn.preprocessing.SequenceVectorizer : Turns text into ids.
+    crnn.TrainingHistoryDisplay : Draws ``history_``.
+
     References
     ----------
     Elman (1990), Finding structure in time. Werbos (1990), Backpropagation through time: what it
@@ -250,6 +257,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X is not of the kind, width or range that the model was fitted on.
         """
         logits = self.decision_function(X)
         if self._multilabel:
@@ -270,6 +284,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X is not of the kind, width or range that the model was fitted on.
         """
         return self._probabilities(X, expit, softmax)
 
@@ -286,6 +307,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X is not of the kind, width or range that the model was fitted on.
         """
         return self._probabilities(X, log_expit, log_softmax)
 

@@ -51,6 +51,7 @@ from libc.string cimport memcpy, memset
 
 from crnn._loops cimport (
     CRNN_LINEAR,
+    CRNN_OPENMP,
     CRNN_RELU,
     CRNN_SIGMOID,
     CRNN_TANH,
@@ -85,6 +86,7 @@ ctypedef fused index:
 
 choose_variant()
 SIMD = crnn_variant_name().decode()
+OPENMP = CRNN_OPENMP == 1
 ACTIVATIONS = {
     "tanh": CRNN_TANH, "relu": CRNN_RELU, "sigmoid": CRNN_SIGMOID, "linear": CRNN_LINEAR
 }

@@ -239,6 +239,15 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         states : ndarray of shape (n_samples, units), or (n_samples, timesteps, units)
             With ``return_sequences`` and a list of sequences, a list of arrays
             (timesteps, units).
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X is not of the kind, width or range that the model was fitted on.
+        MemoryError
+            If the states after all timesteps are more than the machine holds.
         """
         if not return_sequences:
             return self._run(X, Trainer.last_states)

@@ -12,6 +12,7 @@ cdef extern from "_flush.h" nogil:
 
 cdef extern from "_variants.h" nogil:
     enum:
+        CRNN_OPENMP
         CRNN_TANH
         CRNN_RELU
         CRNN_SIGMOID

@@ -9,6 +9,8 @@ from pathlib import Path
 from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
+from crnn._core import OPENMP
+
 IMPORTED_IN = os.getpid()
 FORKED = 0x40  # Linux's flag of a process that was forked and has executed no program since
 
@@ -26,7 +28,7 @@ def n_threads_for(n_jobs):
         raise ValueError("n_jobs=0 has no meaning; use None or 1 for one thread, -1 for all.")
     else:
         wanted = n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
-    return min(wanted, _most_threads()) if wanted > 1 else 1
+    return min(wanted, _most_threads()) if wanted > 1 and OPENMP else 1
 
 
 def _most_threads():

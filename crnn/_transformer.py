@@ -45,6 +45,10 @@ class SimpleRNNTransformer(
     n_features_in_ : int
         Width of X, if it was an array.
 
+    See Also
+    --------
+    crnn.SimpleRNNClassifier : The network, with ``hidden_states``.
+
     Examples
     --------
     >>> from crnn import SimpleRNNClassifier, SimpleRNNTransformer
@@ -90,6 +94,11 @@ class SimpleRNNTransformer(
         Returns
         -------
         self : SimpleRNNTransformer
+
+        Raises
+        ------
+        ValueError
+            If the network refuses the data.
         """
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
@@ -115,6 +124,13 @@ class SimpleRNNTransformer(
         Returns
         -------
         states : ndarray of shape (n_samples, units)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X is not of the kind, width or range that the model was fitted on.
         """
         check_is_fitted(self)
         return self.estimator_.hidden_states(X)

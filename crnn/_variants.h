@@ -18,6 +18,13 @@
 #define restrict __restrict
 #endif
 
+/* Whether the loops over tiles run in threads. */
+#ifdef _OPENMP
+enum { CRNN_OPENMP = 1 };
+#else
+enum { CRNN_OPENMP = 0 };
+#endif
+
 enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
 
 #define DECLARE_LOOPS(REAL, SUFFIX)                                                              \

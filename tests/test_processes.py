@@ -14,7 +14,7 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from crnn import SimpleRNN, SimpleRNNClassifier
+from crnn import SimpleRNN, SimpleRNNClassifier, _core
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 TIMEOUT = 60  # seconds for what takes less than one
@@ -54,6 +54,7 @@ def in_a_new_process(expression, **environment):
     return run.stdout.strip()
 
 
+@pytest.mark.skipif(not _core.OPENMP, reason="the kernels were built without OpenMP")
 @pytest.mark.parametrize(
     ("n_jobs", "variable", "limit", "started"),
     [

@@ -141,6 +141,11 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         Returns
         -------
         self : HashingSequenceVectorizer
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single string, or if `dtype` cannot hold the ids.
         """
         self._check(X)
         return self
@@ -159,6 +164,11 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         Returns
         -------
         self : HashingSequenceVectorizer
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single string, or if `dtype` cannot hold the ids.
         """
         return self.fit(X, y)
 

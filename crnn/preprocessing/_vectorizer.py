@@ -218,6 +218,13 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         -------
         ids : ndarray of shape (n_samples, maxlen) or list of ndarray
             The ids of the words, a list of arrays if `maxlen` is None.
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single string or holds a document that is no text.
+        MemoryError
+            If the matrix of ids is more than the machine holds.
         """
         check_documents(X)
         self._check_room(X)
@@ -240,6 +247,13 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         -------
         ids : ndarray of shape (n_samples, maxlen) or list of ndarray
             The ids of the words, a list of arrays if `maxlen` is None.
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single string or holds a document that is no text.
+        MemoryError
+            If the matrix of ids is more than the machine holds.
         """
         check_documents(X)
         self._check_room(X)
@@ -260,6 +274,11 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         words : list of list of str
             The words of each sequence in their order, without padding and start; "[UNK]"
             stands for all words out of the vocabulary.
+
+        Raises
+        ------
+        ValueError
+            If `X` is a single sequence.
         """
         words = {id_: word for word, id_ in self._fitted_vocabulary().items()}
         rows = [np.asarray(row) for row in (np.asarray(X) if hasattr(X, "columns") else X)]
