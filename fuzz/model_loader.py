@@ -5,6 +5,7 @@ import json
 import pickle
 import tempfile
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import atheris
@@ -53,7 +54,7 @@ ODD = [
     None, True, 0, -1, 2**31, 2**63, 10**30, 1e308, "", "tanh", [], {}, [[]], {"array": "x"},
     {"strings": []}, {"dict": []}, {"RandomState": []}, {"array": "attributes.kernel_"},
 ]  # fmt: skip
-DTYPES = ["f4", "f8", "i8", "U5", "?", "u1", "M8[s]"]
+DTYPES = ["f4", "f8", "i8", "U40", "?", "u1", "M8[s]"]
 NUMBERS = [0, -1, 2**62, 1e300, np.nan, -1e-300]
 
 
@@ -75,7 +76,7 @@ def changed(data):
             if not isinstance(place[key], (dict, list)) or not place[key] or data.ConsumeBool():
                 break
             place = place[key]
-        place[key] = pick(data, ODD)
+        place[key] = deepcopy(pick(data, ODD))
     file = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     write_archive(file, {"header": text, **arrays})

@@ -186,7 +186,7 @@ DAMAGE = {
             pair[1]["RandomState"].__setitem__(2, 10**6)
             for pair in header["attributes"]["dict"] if pair[0] == "_rng"
         ],
-        "position 1000000",
+        "position",
     ),
     "no optimiser": (said("_optimizer_state", None), "optimiser is missing"),
     "a step before the first": (
@@ -421,9 +421,12 @@ def test_a_velocity_in_columns(tmp_path):
 def test_streams_beyond_their_words(tmp_path):
     """In the parameter random_state, fitted or not, and of other generators."""
     twister, philox = np.random.RandomState(0), np.random.RandomState(np.random.Philox(0))
-    state = list(twister.get_state())
-    state[2] = 10**9
-    twister.set_state(tuple(state))
+    state = twister.get_state(legacy=False)
+    state["state"]["pos"] = 10**9
+    try:
+        twister.set_state(state)
+    except ValueError:
+        pytest.skip("this version of NumPy makes no such stream")
     state = philox.get_state(legacy=False)
     state["buffer_pos"] = -(2**30)
     philox._bit_generator.state = state
@@ -436,8 +439,13 @@ def test_streams_beyond_their_words(tmp_path):
     model.set_params(random_state=twister).save(path)
     with pytest.raises(ValueError, match="the random stream has the position"):
         SimpleRNNClassifier.load(path)
+
+
+def test_streams_of_other_generators(tmp_path):
+    model = fitted()[0].set_params(random_state=np.random.RandomState(np.random.Philox(0)))
     with pytest.raises(ValueError, match="random_state draws from another generator"):
-        model.set_params(random_state=philox).save(path)
+        model.save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_members_that_overlap(tmp_path):

@@ -17,5 +17,5 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 cd tests # so that the installed package is imported, not the one beside it
 # Left out: the sanitizer keeps freed memory for a while, and its address space is beyond any limit.
 ../.venv-sanitized/bin/python -m pytest \
-    --deselect test_composition.py::test_fitted_clones_leave_nothing_behind \
-    --deselect test_sizes.py::test_a_limit_of_the_process "$@"
+    --deselect tests/test_composition.py::test_fitted_clones_leave_nothing_behind \
+    --deselect tests/test_sizes.py::test_a_limit_of_the_process "$@"
