@@ -282,6 +282,7 @@ class _Call:
             f"A call on inputs of shape {inputs.shape}",
             "Pass fewer sequences at a time, or shorter ones.",
         )
+        inputs = np.ascontiguousarray(inputs)
         values = inputs.reshape(-1, inputs.shape[2]) if mask.all() else inputs[mask]
         steps = without_pads(values, offsets_of(mask.sum(axis=1)))
         n_threads = n_threads_for(layer.n_jobs)

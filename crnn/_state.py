@@ -147,6 +147,7 @@ def _check_history(state):
     _require(_is(n_epochs, Integral, 0), "n_iter_ is no number of epochs")
     _require(
         isinstance(history, dict)
+        and (not history or "loss" in history)
         and all(isinstance(name, str) and isinstance(h, list) for name, h in history.items())
         and all(len(h) == n_epochs and all(_is(x, Real) for x in h) for h in history.values()),
         "history_ does not hold a number for each epoch",

@@ -235,3 +235,15 @@ def test_a_call_keeps_what_its_gradients_need():
     again = layer.backward(np.ones((6, 4)))
     np.testing.assert_array_equal(wanted.kernel, again.kernel)
     np.testing.assert_array_equal(states, kept)
+
+
+@pytest.mark.parametrize("B", [1, 2])
+def test_one_sequence_backwards(B):
+    X = np.random.default_rng(0).normal(size=(B, 5, 3))
+    layer = SimpleRNN(4, go_backwards=True, random_state=0)
+    turned = SimpleRNN(4, random_state=0)
+    np.testing.assert_array_equal(layer(X), turned(X[:, ::-1]))
+    grad = np.ones((B, 4))
+    np.testing.assert_array_equal(
+        layer.backward(grad).inputs, turned.backward(grad).inputs[:, ::-1]
+    )

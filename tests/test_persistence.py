@@ -178,6 +178,9 @@ DAMAGE = {
     "outputs that are not there": (said("n_outputs_", 10**9), "n_outputs_"),
     "another activation": (said("out_activation_", "identity"), "out_activation_ is wrong"),
     "epochs without figures": (said("n_iter_", 7), "history_"),
+    "figures without a loss": (
+        said("history_", {"dict": [["accuracy", [0.5, 0.5]]]}), "history_"
+    ),
     "figures that are text": (said("history_", {"dict": [["loss", ["a", "b"]]]}), "history_"),
     "no random stream": (said("_rng", None), "random stream"),
     "a stream of too few words": (member(STREAM, lambda a: a[:9]), "bounds"),
