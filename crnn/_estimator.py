@@ -7,10 +7,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import _safe_indexing, assert_all_finite
+from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -21,7 +20,8 @@ from sklearn.utils.validation import (
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from crnn._core import ACTIVATIONS
-from crnn._fit import Fit, Validation, fingerprint, unchanged_on_error
+from crnn._fit import Fit, fingerprint, unchanged_on_error
+from crnn._held_out import split
 from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
@@ -339,7 +339,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             if not resume:
                 model._prepare(raw, y)
             check_shapes(model, model._shapes(raw))
-            parts = model._split(X, y, model._samples(raw, y, weights), X_val, y_val)
+            parts = split(model, X, y, model._samples(raw, y, weights), X_val, y_val)
             model._check_plan(fingerprint(*parts))
             with epochs.of(attempt):
                 Fit(model, *parts).run(attempt, epochs)
@@ -450,59 +450,6 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             dtype=self.dtype,
             keep_pads=keep_pads,
         )
-
-    def _split(self, X, y, samples, X_val, y_val):
-        """Samples to train on, and a ``Validation`` or None."""
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be passed together, or neither of them.")
-        if X_val is not None:
-            if self.validation_fraction:
-                raise ValueError(
-                    f"validation_fraction={self.validation_fraction} and X_val both ask for "
-                    "validation; set validation_fraction=0 to use X_val."
-                )
-            try:
-                held_out = self._samples(*self._read(X_val, y_val, None, reset=False))
-            except ValueError as error:
-                raise ValueError(f"X_val and y_val do not fit: {error}") from error
-            return self._weighed(samples), Validation(held_out, X_val, y_val)
-        if self.validation_fraction == 0:
-            if self.scoring is not None:
-                raise ValueError(
-                    f"scoring={self.scoring!r} measures validation data, of which there are none; "
-                    "set validation_fraction, or pass X_val and y_val to fit."
-                )
-            return self._weighed(samples), None
-        train, test = self._places(y)
-        held_out = samples.take(test)
-        if len(held_out.weights) and not held_out.weights.any():
-            raise ValueError(
-                "The sample_weight of all held-out samples is zero, so that there is nothing to "
-                "measure; change validation_fraction, or pass X_val and y_val."
-            )
-        seen = None, None
-        if self.scoring is not None:
-            seen = _safe_indexing(X, test), _safe_indexing(y, test)
-        return self._weighed(samples.take(train)), Validation(held_out, *seen)
-
-    def _places(self, y):
-        """Which samples to train on and which to hold out: the tail, or a stratified draw."""
-        n = len(y)
-        n_train = int(np.floor(n * (1 - self.validation_fraction)))
-        if n_train == 0:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} leaves none of the "
-                f"{n} samples to train on; lower it."
-            )
-        if not self.stratify:
-            return slice(n_train), slice(n_train, None)
-        if not is_classifier(self):
-            raise ValueError(
-                f"stratify=True draws from each class, and {type(self).__name__} has none; set "
-                "stratify=False to hold out the last samples, or pass X_val and y_val."
-            )
-        draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=self._split_seed)
-        return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))
 
     def _weighed(self, samples):
         """Samples as they count in training."""

@@ -4,7 +4,6 @@ import zlib
 from contextlib import contextmanager
 from copy import deepcopy
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -14,15 +13,7 @@ from crnn._parameters import to_attributes
 from crnn._schedule import Schedule
 from crnn._state import check_state, copy_of, is_learned
 from crnn._threads import single_threaded_blas
-from crnn._training import NotFiniteError, Samples, print_epoch
-
-
-class Validation(NamedTuple):
-    """Held-out data, as the kernels read them and as scorers do."""
-
-    samples: Samples
-    X: object
-    y: object
+from crnn._training import NotFiniteError, print_epoch
 
 
 class Fit:
