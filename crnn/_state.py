@@ -167,6 +167,8 @@ def check_stream(stream):
 
 def _check_optimizer(state, arrays):
     _require(isinstance(state, dict), "the state of the optimiser is missing")
+    known = {"rule", "n_steps", "learning_rate_factor", *MEMORIES}
+    _require(state.keys() <= known, "the state of the optimiser holds what it does not know")
     _require(state.get("rule") in RULES, f"the rule of the optimiser is none of {RULES}")
     n_steps, factor = state.get("n_steps"), state.get("learning_rate_factor")
     _require(_is(n_steps, Integral, 0) and n_steps < 2**62, "the optimiser has no number of steps")

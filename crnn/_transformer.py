@@ -142,7 +142,9 @@ class SimpleRNNTransformer(
         -------
         routing : sklearn.utils.metadata_routing.MetadataRouter
         """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping = MethodMapping()
+        for caller in ("fit", "fit_transform"):
+            mapping.add(caller=caller, callee="fit")
         return MetadataRouter(owner=self).add(estimator=self._network(), method_mapping=mapping)
 
     def _network(self):

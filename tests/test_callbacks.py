@@ -193,7 +193,8 @@ def with_bar(how):
 def bars():
     """The ways to show a bar, each of which clones and pickles."""
     pytest.importorskip("rich", reason="rich is not installed")
-    models = [with_bar("plain")] + [with_bar("protocol")] * hasattr(small(), "set_callbacks")
+    ways = ["plain", "protocol"] if hasattr(small(), "set_callbacks") else ["plain"]
+    models = [with_bar(way) for way in ways]
     return [*models, *map(clone, models), *(pickle.loads(pickle.dumps(m)) for m in models)]
 
 

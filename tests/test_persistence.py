@@ -265,6 +265,11 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
         ("coef_", np.full((3, 4), np.inf, np.float32), "infinite"),
         ("classes_", np.arange(9), "classes_"),
         ("_optimizer_state", {}, "optimiser"),
+        (
+            "_optimizer_state",
+            {"rule": "SGD", "n_steps": 0, "learning_rate_factor": 1.0, "more": {"kernel": "text"}},
+            "does not know",
+        ),
         ("_rng", None, "random stream"),
         ("_plan", {"epochs_left": -1}, "of the plan"),
         ("_progress", {"best": "low"}, "of the plan"),
