@@ -141,7 +141,7 @@ def test_a_model_predicts_while_it_is_fitted_again():
     over = threading.Event()
 
     def fit():
-        for _ in range(5 * ROUNDS):
+        for _ in range(2 * ROUNDS):
             for target in targets:
                 clf.fit(X, target)
         over.set()
