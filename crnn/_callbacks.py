@@ -1,6 +1,6 @@
 """Who is asked after each epoch: scikit-learn's callbacks where there are any, and plain ones."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 
 try:
@@ -27,6 +27,8 @@ class Epochs:
         for callback in self.plain:
             if not callable(callback):
                 raise TypeError(f"callbacks must be functions of the estimator, got {callback!r}.")
+        # What scikit-learn's own callbacks return when a fit begins ends nothing; crnn's may.
+        self.all_of_them = [*self.plain, *getattr(estimator, "_skl_callbacks", ())]
         if hasattr(estimator, "_init_callback_context"):
             self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
 
@@ -40,7 +42,11 @@ class Epochs:
             self.fit.call_on_fit_task_begin(
                 **self.told, reconstruction_attributes=lambda: vars(model)
             )
-        begun = [getattr(callback, "begin", _nothing)(model) for callback in self.plain]
+        with ExitStack() as ends:
+            for callback in self.plain:
+                ends.callback(getattr(callback, "end", _nothing))
+            begun = [getattr(callback, "begin", _nothing)(model) for callback in self.all_of_them]
+            self.ends = ends.pop_all()
         self.over = any(begun)
         return self
 
@@ -61,13 +67,12 @@ class Epochs:
         return stop or any(plain)
 
     def __exit__(self, kind, error, traceback):
-        for callback in self.plain:
-            getattr(callback, "end", _nothing)()
-        if self.fit is not None and kind is None:
-            fitted = self.attempt.kept
-            self.fit.call_on_fit_task_end(
-                **self.told, reconstruction_attributes=lambda: vars(fitted)
-            )
+        with self.ends:
+            if self.fit is not None and kind is None:
+                fitted = self.attempt.kept
+                self.fit.call_on_fit_task_end(
+                    **self.told, reconstruction_attributes=lambda: vars(fitted)
+                )
 
 
 def _nothing(*arguments):

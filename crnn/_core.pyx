@@ -114,8 +114,8 @@ cdef int require(bint condition, str message) except -1:
 cdef int require_below(const index[::1] x, Py_ssize_t bound, str name) except -1:
     """Refuse numbers of rows that are not there: the loops below read wherever they point.
 
-    As two's complements, x or highest - x has its first bit set if x is out of range; and so has the
-    union of all of them.
+    As two's complements, x or highest - x has its first bit set if x is out of range; and so has
+    the union of all of them.
     """
     cdef Py_ssize_t n = x.shape[0], i
     cdef uint32_t bits = 0, highest = <uint32_t> (min(bound, <Py_ssize_t> 1 << 31) - 1)
@@ -500,13 +500,14 @@ def backward(
     Tiles are shared out to a fixed number of groups, of which each sums up on its own.
     """
     cdef Py_ssize_t B = grad_last.shape[0], H = transposed.shape[0], D = grad_table.shape[0], N
-    cdef Py_ssize_t n_groups = count_groups(count_chunks(B, tile)), g, c
+    cdef Py_ssize_t n_groups, g, c
     cdef bint every_step = grad_states.shape[0] > 0, scattered = rows.shape[0] > 0
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
     require_layout(offsets, tile)
     require(0 <= activation <= CRNN_LINEAR, "activation must be one of ACTIVATIONS")
     require_below(rows, D, "rows")
     N = offsets[B]
+    n_groups = count_groups(count_chunks(B, tile))
     require(transposed.shape[1] == H and states.shape[1] == H and grad_last.shape[1] == H
             and grad_states.shape[1] == H and grad_table.shape[1] == H
             and grad_initial.shape[1] == H and grad_recurrent_kernel.shape[0] == H

@@ -196,7 +196,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the last fit came to its end, or if the data are not of the size that it had.
+            If the last fit came to its end, or if data or parameters are not those that it had.
 
         Examples
         --------
@@ -260,8 +260,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             f"States after {len(raw.values)} timesteps",
             "Pass fewer sequences at a time, or shorter ones.",
         )
-        with single_threaded_blas():
-            paths = self._trainer().paths(sequences)
+        paths = self._compute(Trainer.paths, sequences)
         if len(paths) < len(raw.values):
             paths = repeat_over_skipped(paths, raw.values != 0, raw.offsets)
         if raw.width is None:
@@ -373,7 +372,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 "The data are not those of the fit that is to be resumed. Pass the same data, or "
                 "call fit."
             )
-        plan["data"] = data
+        self._plan = plan | {"data": data}
 
     def _read(self, X, y, sample_weight, reset):
         """Everything the user passed, checked as far as it needs no model."""
@@ -479,6 +478,9 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def _run(self, X, method):
         check_is_fitted(self)
         sequences = self._sequences(read(self, X, reset=False))
+        return self._compute(method, sequences)
+
+    def _compute(self, method, sequences):
         with single_threaded_blas():
             out = method(self._trainer(), sequences)
         if not np.isfinite(out).all():

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,7 +18,7 @@ def write_atomically(path, write):
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "x+b") as file:
-            if target.exists():
+            if target.exists() and os.name != "nt":
                 part.chmod(target.stat().st_mode & 0o7777)
             write(file)
             file.flush()
@@ -30,10 +31,10 @@ def write_atomically(path, write):
 
 
 def _sync_folder(folder):
-    if os.name == "nt":
-        return  # which has no handle of a folder that could be flushed
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Flush the name of a file, where the file system lets a folder be flushed at all."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

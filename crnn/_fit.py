@@ -120,10 +120,13 @@ class Fit:
 
 def fingerprint(train, validation):
     """A number by which to tell whether a fit is resumed on the data that it had."""
-    checksum = 0
+    checksum, seen = 0, []
     for samples in [train] if validation is None else [train, validation.samples]:
         sequences = samples.sequences
-        parts = sequences.values, sequences.starts, sequences.lengths, sequences.pads
+        parts = [sequences.starts, sequences.lengths, sequences.pads]
+        if not any(sequences.values is values for values in seen):  # both may share them
+            parts.append(sequences.values)
+            seen.append(sequences.values)
         for array in (*parts, samples.targets, samples.weights):
             checksum = zlib.crc32(np.ascontiguousarray(array), checksum)
     return checksum

@@ -62,6 +62,11 @@ def _places(model, y):
             f"validation_fraction={model.validation_fraction} leaves none of the "
             f"{n} samples to train on; lower it."
         )
+    if n_train == n:
+        raise ValueError(
+            f"validation_fraction={model.validation_fraction} holds out none of the {n} samples; "
+            "raise it, or set it to 0."
+        )
     if not model.stratify:
         return slice(n_train), slice(n_train, None)
     if not is_classifier(model):

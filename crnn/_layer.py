@@ -13,9 +13,15 @@ from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import offsets_of, without_pads
-from crnn._threads import n_threads_for
+from crnn._threads import n_threads_for, single_threaded_blas
 from crnn._typing import Activation, Floats, RandomState
 from crnn._workspace import Workspace
+
+WEIGHTS = ("kernel_", "recurrent_kernel_", "bias_")
+SETTINGS = (
+    "units", "activation", "return_sequences", "return_state", "go_backwards", "random_state",
+    "dtype", "n_jobs",
+)  # fmt: skip
 
 
 class SimpleRNN:
@@ -141,8 +147,8 @@ class SimpleRNN:
                 f"weights must be [kernel, recurrent_kernel, bias] of shapes {wanted}, "
                 f"got {shapes}."
             )
-        self.kernel_, self.recurrent_kernel_, self.bias_ = arrays
-        self._call = None
+        # All at once, whatever other threads read meanwhile.
+        vars(self).update(zip(WEIGHTS, arrays, strict=True), _call=None)
         return self
 
     def __call__(
@@ -194,10 +200,10 @@ class SimpleRNN:
             )
         # The arrays of a call are its own, so that several threads may call one layer.
         self._call = None
-        call = _Call(self, inputs, state, mask, single)
-        self._call = call
-        last = call.last
-        output = call.path() if self.return_sequences else last.copy()
+        with single_threaded_blas():
+            call = _Call(self, inputs, state, mask, single)
+            output = call.path() if self.return_sequences else call.last.copy()
+        self._call, last = call, call.last
         if single:
             output, last = output[0], last[0]
         return (output, last) if self.return_state else output
@@ -234,17 +240,17 @@ class SimpleRNN:
             raise ValueError(
                 f"grad_output must have the shape {shape} of the output, got {grad_output.shape}."
             )
-        return call.backward(grad_output)
+        with single_threaded_blas():
+            return call.backward(grad_output)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_call": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = [state.pop(name, None) for name in ("kernel_", "recurrent_kernel_", "bias_")]
-        settings = {k: v for k, v in state.items() if not k.startswith("_")}
-        SimpleRNN.__init__(self, **settings)
-        if any(array is not None for array in weights):
-            self.set_weights(weights)
+        SimpleRNN.__init__(self, **{name: state[name] for name in SETTINGS})
+        vars(self).update({k: v for k, v in state.items() if k not in WEIGHTS and k != "_call"})
+        if WEIGHTS[0] in state:
+            self.set_weights([state[name] for name in WEIGHTS])
 
     def _argument(self, name, value, shape, dtype, single):
         if value is None:
@@ -258,9 +264,9 @@ class SimpleRNN:
 
     def _build(self, features):
         rng = check_random_state(self.random_state)
-        self.kernel_ = glorot_uniform(rng, features, self.units, self.dtype)
-        self.recurrent_kernel_ = orthogonal(rng, self.units, self.dtype)
-        self.bias_ = np.zeros(self.units, self.dtype)
+        kernel = glorot_uniform(rng, features, self.units, self.dtype)
+        recurrent_kernel = orthogonal(rng, self.units, self.dtype)
+        self.set_weights([kernel, recurrent_kernel, np.zeros(self.units, self.dtype)])
 
 
 class _Call:
@@ -288,10 +294,8 @@ class _Call:
         n_threads = n_threads_for(layer.n_jobs)
         workspace = Workspace()
         self.batch = pack(steps, np.arange(B), workspace, TILE, n_threads)
-        weights = [
-            np.ascontiguousarray(w, dtype=layer.dtype)
-            for w in (layer.kernel_, layer.recurrent_kernel_, layer.bias_)
-        ]
+        held = dict(vars(layer))  # at one moment, though another thread may set weights
+        weights = [np.ascontiguousarray(held[name], dtype=layer.dtype) for name in WEIGHTS]
         self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order

@@ -24,12 +24,12 @@ def machine_memory():
     for path in _cgroup_files():
         with suppress(OSError, ValueError):  # the word "max" stands for no limit
             limits.append(int(path.read_text()))
-    with suppress(ImportError):  # there is no such module on Windows
+    with suppress(ImportError, AttributeError):  # there is no such module on Windows
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         limits += [] if limit == resource.RLIM_INFINITY else [limit]
-    return min(limits)
+    return min(limit for limit in limits if limit > 0)
 
 
 def _cgroup_files():

@@ -51,8 +51,11 @@ class Schedule:
 
     def begin(self, epoch, optimizer):
         """Set the learning rate of an epoch, counted from 1."""
+        if self.kind == "constant":  # also after another schedule
+            optimizer.state["learning_rate_factor"] = 1.0
         if self.kind == "invscaling":
-            optimizer.state["learning_rate_factor"] = max(epoch**-self.power_t, SLOWEST)
+            factor = float(epoch) ** -self.power_t
+            optimizer.state["learning_rate_factor"] = max(factor, SLOWEST)
 
     def end(self, row, parameters, optimizer):
         """Take the figures of an epoch in."""
@@ -70,7 +73,7 @@ class Schedule:
             plan |= {"waited": 0, "n_stalls": 0}
             return
         plan["waited"] += 1
-        if plan["waited"] == self.n_iter_no_change:
+        if plan["waited"] >= self.n_iter_no_change:
             plan |= {"waited": 0, "n_stalls": plan["n_stalls"] + 1}
             self._stall(optimizer)
 

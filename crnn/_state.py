@@ -29,7 +29,10 @@ def check_state(estimator):
         check_stream(state["random_state"])
     if "out_activation_" not in state:
         return
-    _check_weights(state, np.dtype(state["dtype"]))
+    dtype = state.get("dtype")
+    known = dtype in ("float32", "float64") or dtype in (np.float32, np.float64)
+    _require(known, f"dtype is {dtype!r}")
+    _check_weights(state, np.dtype(dtype))
     _check_columns(state)
     _check_head(estimator, state)
     _check_history(state)

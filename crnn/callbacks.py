@@ -51,10 +51,8 @@ class _EpochCallback:
         """Called by scikit-learn after a fit."""
         self.end()
 
-    def on_fit_task_begin(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Called by scikit-learn before a fit and before each epoch."""
-        if context.task_name == "fit":
-            self.begin(fitted_estimator)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
         """Called by scikit-learn after each epoch and after a fit."""
@@ -151,8 +149,8 @@ class Checkpoint(_Monitor):
         The file, written as by ``save``; ``{epoch}``, or ``{epoch:03}``, in it stands for the
         number of the epoch.
     monitor : str, default=None
-        Name in ``history_``; save only where it is better than in all epochs before. None saves
-        after each epoch.
+        Name in ``history_``; save only where it is better than in all epochs of this fit before.
+        None saves after each epoch.
     mode : {"min", "max"}, default="min"
         Whether lower or higher is better.
 

@@ -84,6 +84,7 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
     ("kernel", "name", "value"),
     [
         ("schedule", "tile", 0), ("forward", "tile", 0), ("backward", "tile", -1),
+        ("backward", "tile", 0),
         ("forward", "activation", 4), ("backward", "activation", -1),
         ("forward", "offsets", np.array([0, 1, 3, 6])), ("forward", "table", floats(0, H)),
     ],

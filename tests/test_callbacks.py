@@ -297,3 +297,38 @@ def test_callbacks_that_are_none(make, message):
 def test_names_with_numbers_of_epochs(tmp_path):
     small(max_iter=2, callbacks=[Checkpoint(tmp_path / "{epoch:03}.npz")]).fit(*data())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["001.npz", "002.npz"]
+
+
+@has_callbacks
+def test_a_fit_that_a_callback_had_ended_is_at_its_end(tmp_path):
+    """Its last checkpoint is of before it ended."""
+    X, y = data()
+    path, stop = tmp_path / "job.npz", EarlyStopping("loss", patience=2, min_delta=1.0)
+    wanted = small(max_iter=9).set_callbacks(stop, Checkpoint(path)).fit(X, y)
+    again = SimpleRNNClassifier.load(path).set_callbacks(stop).resume(X, y)
+    assert again.n_iter_ == wanted.n_iter_ == 3
+    np.testing.assert_array_equal(again.kernel_, wanted.kernel_)
+
+
+def test_callbacks_end_where_another_one_does_not_begin():
+    X, y = data()
+    ended = []
+
+    class Open:
+        def begin(self, estimator):
+            pass
+
+        def __call__(self, estimator):
+            if estimator.n_iter_ == 2:
+                raise KeyboardInterrupt
+
+        def end(self):
+            ended.append(True)
+
+    clf = small(callbacks=[Open()])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    clf.set_params(callbacks=[Open(), EarlyStopping("val_loss")])
+    with pytest.raises(ValueError, match="monitor='val_loss' is not in the history"):
+        clf.resume(X, y)
+    assert ended == [True, True]

@@ -227,3 +227,22 @@ def test_weights_that_leave_nothing(weights, options, message):
     with pytest.raises(ValueError, match=message):
         clf.fit(X, y, sample_weight=weights)
     assert vars(clf) == before
+
+
+def test_schedules_that_are_changed_on_the_way():
+    X, y = data()
+    options = {"learning_rate_schedule": "adaptive", "tol": 100.0, "warm_start": True}
+    clf = small(max_iter=6, n_iter_no_change=8, **options).fit(X, y)
+    assert clf._optimizer_state["learning_rate_factor"] == 1
+    clf.set_params(n_iter_no_change=2, max_iter=1).fit(X, y)  # which it has waited for already
+    assert clf._optimizer_state["learning_rate_factor"] == pytest.approx(0.2)
+    clf.set_params(learning_rate_schedule="constant").fit(X, y)
+    assert clf._optimizer_state["learning_rate_factor"] == 1
+    clf.set_params(learning_rate_schedule="invscaling", power_t=np.int64(1)).fit(X, y)
+    assert clf._optimizer_state["learning_rate_factor"] == pytest.approx(1 / 9)
+
+
+def test_a_share_too_small_to_hold_out():
+    X, y = data()
+    with pytest.raises(ValueError, match="holds out none of the 120 samples"):
+        small(validation_fraction=1e-17).fit(X, y)

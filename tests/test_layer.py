@@ -1,11 +1,15 @@
 """The layer: literal cases of the peers, Keras semantics, gradients, errors."""
 
+import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from crnn import SimpleRNN
+from crnn._recurrence import Recurrence
 
 DTYPES = ["float32", "float64"]
 MASK = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], bool)
@@ -247,3 +251,39 @@ def test_one_sequence_backwards(B):
     np.testing.assert_array_equal(
         layer.backward(grad).inputs, turned.backward(grad).inputs[:, ::-1]
     )
+
+
+def test_pickles_keep_what_a_subclass_has():
+    class Named(SimpleRNN):
+        pass
+
+    layer = Named(3, random_state=0)
+    layer.name, layer._own = "encoder", [1]
+    layer(np.ones((1, 2, 2)))
+    again = copy.deepcopy(layer)
+    assert (again.name, again._own) == ("encoder", [1])
+    np.testing.assert_array_equal(again.kernel_, layer.kernel_)
+
+
+def test_first_calls_from_several_threads():
+    X = np.ones((2, 3, 5))
+    wanted = SimpleRNN(300, random_state=0)(X)
+    for _ in range(5):
+        layer = SimpleRNN(300, random_state=0)
+        with ThreadPoolExecutor(4) as pool:
+            for got in pool.map(layer, [X] * 4):
+                np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_layer_holds_blas_to_one_thread(monkeypatch):
+    """Else its last bits would depend on who else computes."""
+    seen = []
+
+    def run(recurrence, *arguments):
+        seen.append({b["num_threads"] for b in threadpool_info() if b["user_api"] == "blas"})
+        return original(recurrence, *arguments)
+
+    original = Recurrence.run
+    monkeypatch.setattr(Recurrence, "run", run)
+    SimpleRNN(5, random_state=0)(np.ones((2, 3, 5)))
+    assert seen == [{1}]

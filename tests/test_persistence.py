@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import stat
 import tracemalloc
 import zipfile
 
@@ -271,6 +272,7 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
             "does not know",
         ),
         ("_rng", None, "random stream"),
+        ("dtype", "float16", "dtype"),
         ("_plan", {"epochs_left": -1}, "of the plan"),
         ("_progress", {"best": "low"}, "of the plan"),
         ("_split_seed", -1, "seed"),
@@ -505,3 +507,16 @@ def test_an_interrupt_in_a_save_is_an_interrupt(tmp_path, monkeypatch):
         model.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
+
+
+def test_folders_that_cannot_be_flushed(tmp_path, monkeypatch):
+    """As some file systems have them; the file is in its place by then."""
+
+    def fsync(descriptor, flush=os.fsync):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(22, "Invalid argument")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    fitted()[0].save(tmp_path / "model.npz")
+    assert SimpleRNNClassifier.load(tmp_path / "model.npz").n_iter_ == 2

@@ -1,9 +1,9 @@
 """The IMDB reviews, as Keras's word ids or as text, from whichever source is at hand.
 
 The sources, in the order in which they are tried: our own cache, Keras's imdb.npz, a Stanford
-archive or the folder unpacked from one, a download. None of them is trusted: the cache and
-Keras's file are checked against a hash, the latter before it is unpickled, and archives are
-read as streams, without extracting anything.
+archive or the folder unpacked from one, a download. None of them is trusted: Keras's file is
+checked against a known hash before it is unpickled, the cache holds a checksum and is checked part
+by part, and archives are read as streams, without extracting anything.
 """
 
 import hashlib
