@@ -13,6 +13,7 @@ from crnn._recurrence import TILE
 # Arrays of the size of a parameter that its optimiser keeps.
 MEMORIES = {"rmsprop": 1, "sgd": 1, "adam": 2}
 
+SMALL = 2**26  # fits anywhere; to ask the system takes longer than a call of a layer
 SPARE = 9 / 8  # of the buffers, see Workspace
 
 
@@ -51,6 +52,8 @@ def _cgroup_files():
 
 def require(n_bytes, what, remedy):
     """Refuse at once what cannot end well."""
+    if n_bytes <= SMALL:
+        return
     limit = machine_memory()
     if n_bytes > limit:
         raise MemoryError(

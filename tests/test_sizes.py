@@ -86,6 +86,7 @@ def test_weights_beyond_the_machine(options, message):
 def test_batches_beyond_the_machine(monkeypatch):
     X = np.random.default_rng(0).integers(1, 9, (1000, 100))
     monkeypatch.setattr(_memory, "machine_memory", lambda: 2**23)
+    monkeypatch.setattr(_memory, "SMALL", 0)
     y = X[:, 0] % 2
     with pytest.raises(MemoryError, match=r"batch of 1000 .* MiB .* gives 8.0 MiB\. Lower batch_s"):
         SimpleRNNClassifier(batch_size=1000).fit(X, y)
@@ -136,6 +137,7 @@ def test_states_beyond_the_machine(monkeypatch):
     X = np.random.default_rng(0).integers(1, 9, (100, 50))
     clf = SimpleRNNClassifier(64, max_iter=1).fit(X, X[:, 0] % 2)
     monkeypatch.setattr(_memory, "machine_memory", lambda: 2**21)
+    monkeypatch.setattr(_memory, "SMALL", 0)
     with pytest.raises(MemoryError, match=r"States after 5000 timesteps .*Pass fewer sequences"):
         clf.hidden_states(X, return_sequences=True)
     with pytest.raises(MemoryError, match=r"inputs of shape \(100, 50, 1\) .*Pass fewer"):
