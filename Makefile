@@ -30,9 +30,10 @@ test-valgrind: build  ## the kernel tests under valgrind
 test-sdist:  ## build sdist and wheel in clean environments, test the wheel outside of the sources
 	tools/test_sdist.sh
 
-test-rounds: .venv/bin/python  ## processes, threads, kills and random calls, hundreds of times
-	CRNN_ROUNDS=100 $(PYTHON) -m pytest -s tests/test_processes.py tests/test_interrupts.py \
-		tests/test_stateful.py tests/test_properties.py
+test-rounds: .venv/bin/python  ## processes, threads, kills and random calls, many times
+	CRNN_ROUNDS=25 $(PYTHON) -m pytest -s tests/test_processes.py
+	CRNN_ROUNDS=100 $(PYTHON) -m pytest -s tests/test_interrupts.py tests/test_stateful.py \
+		tests/test_properties.py
 
 fuzz: .venv/bin/python  ## five minutes of each fuzz target
 	$(PYTHON) -m pip install atheris pandas

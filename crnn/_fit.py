@@ -63,7 +63,7 @@ class Fit:
                 row = self._epoch(scorer)
                 _append(self.history, row)
                 self.schedule.end(row, self.parameters, self.optimizer)
-                attempt.keep(self.as_fitted())
+                attempt.kept = self.as_fitted()
                 if self.model.verbose:
                     seconds, n = perf_counter() - start, len(self.samples.weights)
                     print_epoch(self.n_epochs, row, seconds, n, header=self.n_epochs == first)
@@ -73,7 +73,7 @@ class Fit:
         self.schedule.finish(self.parameters, self.optimizer)
         fitted = self.as_fitted()
         del fitted._plan  # nothing is left to do
-        attempt.keep(fitted)
+        attempt.kept = fitted
 
     @property
     def n_epochs(self):
@@ -154,10 +154,6 @@ class Attempt:
         self.kept = self.passed = None  # the last whole epoch; that which all callbacks have seen
         if "_rng" in vars(self.model):
             self.model._rng = deepcopy(self.model._rng)
-
-    def keep(self, fitted):
-        """Remember what the copy has come to after a whole epoch."""
-        self.kept = fitted
 
     def give(self, fitted):
         """Make the estimator what was fitted, by one assignment, which no signal can cut in two."""
