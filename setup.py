@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from glob import glob
 from pathlib import Path
 
@@ -10,48 +9,24 @@ import scipy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, LinkError
 
 # CRNN_DEBUG=1 checks each index into an array of a kernel, and leaves the symbols for a debugger.
 DEBUG = os.environ.get("CRNN_DEBUG", "0") != "0"
 
-# Ways to ask for OpenMP: (compiler, linker) arguments. The second is Apple's clang with libomp.
-OPENMP_UNIX = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
-OPENMP_MSVC = [(["/openmp"], [])]
-
 
 class BuildExt(build_ext):
-    """Adds the flags that the compiler at hand accepts; without OpenMP the loops run serially."""
+    """Adds the flags of the compiler at hand."""
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
         optimise = ["/O2"] if msvc else ["-O3", "-fno-math-errno", "-fno-trapping-math"]
         optimise += ["-g"] if DEBUG and not msvc else []
         strip = ["-Wl,-s"] if sys.platform == "linux" and not DEBUG else []
-        openmp = OPENMP_MSVC if msvc else OPENMP_UNIX
-        compile_args, link_args = next(filter(self.accepts, openmp), ([], []))
+        threads = [] if msvc else ["-pthread"]
         for extension in self.extensions:
-            extension.extra_compile_args = optimise + compile_args
-            extension.extra_link_args = strip + link_args
+            extension.extra_compile_args = optimise + threads
+            extension.extra_link_args = strip + threads
         super().build_extensions()
-
-    def accepts(self, flags):
-        """Whether a small OpenMP program compiles and links with these flags."""
-        compile_args, link_args = flags
-        program = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder, "probe.c")
-            source.write_text(program)
-            try:
-                objects = self.compiler.compile(
-                    [os.fspath(source)], output_dir=folder, extra_postargs=compile_args
-                )
-                self.compiler.link_executable(
-                    objects, "probe", output_dir=folder, extra_postargs=link_args
-                )
-            except (CompileError, LinkError):
-                return False
-        return True
 
 
 def blas_int_include():

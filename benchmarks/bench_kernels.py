@@ -8,9 +8,9 @@ On generated ids: batches of 128 sequences of 40 to 500 steps.
 
 import numpy as np
 import pytest
+from machine import training
 
 from crnn import SimpleRNNClassifier
-from crnn._threads import single_threaded_blas
 from crnn.preprocessing import pad_sequences
 
 BATCH = 128
@@ -27,14 +27,12 @@ def job(request):
     clf = SimpleRNNClassifier(
         H, embedding_dim=H, vocabulary_size=10_000, batch_size=BATCH, max_iter=1, n_jobs=1
     ).fit(X, y)
-    samples = clf._samples(*clf._read(X, y, None, reset=False))
-    with single_threaded_blas():
-        yield clf._trainer(copy=True), samples, clf._continued_optimizer()
+    return training(clf, X, y)
 
 
 def test_step(benchmark, job):
     trainer, samples, optimizer = job
-    arguments = samples, np.arange(BATCH), BATCH, optimizer
+    arguments = *samples, np.arange(BATCH), BATCH, optimizer
     # Not for ever: once the batch is learnt by heart, its gradients are subnormal and slower.
     benchmark.pedantic(trainer.train_epoch, arguments, rounds=50, warmup_rounds=2)
 

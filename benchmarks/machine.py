@@ -1,4 +1,4 @@
-"""What a record of measurements has to say of where it was made."""
+"""What benchmarks share: where a record was made, and the parts of a training step."""
 
 import os
 import platform
@@ -12,6 +12,12 @@ def cpu():
         return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def training(clf, X, y):
+    """What a fitted classifier trains with: its trainer, the samples and an optimiser."""
+    samples = clf._samples(*clf._read(X, y, None, reset=False))
+    return clf._trainer(copy=True), samples, clf._new_optimizer()
 
 
 def describe(modules):

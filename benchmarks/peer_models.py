@@ -37,7 +37,7 @@ class Crnn:
             self.clf.set_params(vocabulary_size=V, embedding_dim=E)
 
     def load(self, X, y):
-        from crnn._training import Samples
+        from machine import training
 
         self.X, self.y = X, y
         self.clf.set_params(warm_start=False, max_iter=1).fit(X[:2], [0, 1])
@@ -46,17 +46,12 @@ class Crnn:
         self.clf.coef_ = self.weights["head_kernel"].T.copy()
         self.clf.intercept_ = self.weights["head_bias"].copy()
         # The step inside of fit, without the checks that a fit makes once.
-        self.optimizer = self.clf._new_optimizer()
-        self.trainer = self.clf._trainer(copy=True)
-        self.samples = Samples(*self.clf._samples(*self.clf._read(X, y, None, reset=False)))
+        self.trainer, self.samples, self.optimizer = training(self.clf, X, y)
 
     def train(self, part):
-        from crnn._threads import single_threaded_blas
-
         indices = np.arange(part.start, part.stop)
-        with single_threaded_blas():
-            row = self.trainer.train_epoch(self.samples, indices, BATCH, self.optimizer)
-            return row["loss"]
+        row = self.trainer.train_epoch(*self.samples, indices, BATCH, self.optimizer)
+        return row["loss"]
 
     def predict(self, part):
         return self.clf.predict_proba(self.X[part])[:, 1]

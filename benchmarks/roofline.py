@@ -21,7 +21,6 @@ from stages import BATCH, prepare
 
 from crnn import _core
 from crnn._recurrence import TILE
-from crnn._threads import single_threaded_blas
 
 # Arithmetic operations of tanh_f32 on a vector, counting each division, comparison and bit
 # operation as one: see crnn/_tanh.h.
@@ -113,7 +112,7 @@ def stages(trainer, samples, optimizer):
     names = ["gather", "dense", "forward", "dense_backward", "backward", "rmsprop"]
     indices = np.arange(BATCH)
     calls = record_calls(
-        names, lambda: trainer.train_epoch(samples, indices, BATCH, optimizer)
+        names, lambda: trainer.train_epoch(*samples, indices, BATCH, optimizer)
     )  # in a step: projection then head, paddings then reviews, and backward the other way round
     batch = trainer.pack(samples.sequences, indices)
     E, H = trainer.network.parameters["kernel"].shape
@@ -194,9 +193,8 @@ def main():
     for H in (32, 64, 128, 256):
         args.units = H
         job = trainer, samples, _ = prepare(args)
-        with single_threaded_blas():
-            record["loop"][H] = recurrent_loop(samples.sequences, trainer, H, rng)
-            sizes, rows = stages(*job)
+        record["loop"][H] = recurrent_loop(samples.sequences, trainer, H, rng)
+        sizes, rows = stages(*job)
         record["stages"][H] = {"sizes": sizes, "rows": rows}
         show_stages(H, sizes, rows, record["loop"][H], machine["gflops"])
     args.output_dir.mkdir(parents=True, exist_ok=True)

@@ -13,10 +13,9 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from machine import describe
+from machine import describe, training
 
 from crnn import SimpleRNNClassifier
-from crnn._threads import single_threaded_blas
 from crnn.datasets import fetch_imdb
 from crnn.preprocessing import pad_sequences
 
@@ -39,17 +38,15 @@ class Steps:
             max_iter=1, n_jobs=n_threads, random_state=0,
         )  # fmt: skip
         clf.fit(X[:2], [0, 1])
-        self.samples = clf._samples(*clf._read(X, y, None, reset=False))
-        self.trainer, self.optimizer = clf._trainer(copy=True), clf._continued_optimizer()
+        self.trainer, self.samples, self.optimizer = training(clf, X, y)
         self.batches = [
             np.arange(i, min(i + batch_size, len(X))) for i in range(0, len(X), batch_size)
         ]
 
     def run(self, batch):
-        with single_threaded_blas():
-            start = perf_counter()
-            self.trainer.train_epoch(self.samples, batch, len(batch), self.optimizer)
-            return 1e3 * (perf_counter() - start)
+        start = perf_counter()
+        self.trainer.train_epoch(*self.samples, batch, len(batch), self.optimizer)
+        return 1e3 * (perf_counter() - start)
 
 
 def milliseconds(steps, seconds=0.4):

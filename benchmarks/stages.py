@@ -12,9 +12,9 @@ from time import perf_counter
 from types import FunctionType
 
 import numpy as np
+from machine import training
 
 from crnn import SimpleRNNClassifier, _core
-from crnn._threads import single_threaded_blas
 from crnn.datasets import fetch_imdb
 from crnn.preprocessing import pad_sequences
 
@@ -40,8 +40,7 @@ def prepare(args):
         args.units, embedding_dim=args.units, vocabulary_size=10_000, batch_size=BATCH, max_iter=1,
         n_jobs=args.n_jobs,
     ).fit(X, y)  # fmt: skip
-    samples = clf._samples(*clf._read(X, y, None, reset=False))
-    return clf._trainer(copy=True), samples, clf._continued_optimizer()
+    return training(clf, X, y)
 
 
 def time_steps(trainer, samples, optimizer):
@@ -50,7 +49,7 @@ def time_steps(trainer, samples, optimizer):
     for start in range(0, len(samples.weights), BATCH):
         indices = np.arange(start, min(start + BATCH, len(samples.weights)))
         begin = perf_counter()
-        trainer.train_epoch(samples, indices, BATCH, optimizer)
+        trainer.train_epoch(*samples, indices, BATCH, optimizer)
         times.append(perf_counter() - begin)
     return times
 
@@ -65,13 +64,12 @@ def main():
 
     job = prepare(args)
     seconds = defaultdict(float)
-    with single_threaded_blas():
-        time_steps(*job)  # so that all buffers have their size
-        plain = time_steps(*job)
-        for name, kernel in vars(_core).copy().items():
-            if callable(kernel) and not isinstance(kernel, (type, FunctionType)):
-                setattr(_core, name, timed(seconds, name, kernel))
-        total = sum(time_steps(*job))
+    time_steps(*job)  # so that all buffers have their size
+    plain = time_steps(*job)
+    for name, kernel in vars(_core).copy().items():
+        if callable(kernel) and not isinstance(kernel, (type, FunctionType)):
+            setattr(_core, name, timed(seconds, name, kernel))
+    total = sum(time_steps(*job))
     print(f"{args.units} units, n_jobs={args.n_jobs}, instruction set {_core.SIMD}")
     print(f"one step of {BATCH} reviews: median of {len(plain)}: {1e3 * median(plain):.2f} ms")
     for name, value in sorted(seconds.items(), key=lambda item: -item[1]):

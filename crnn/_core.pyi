@@ -10,7 +10,7 @@ _Int32: TypeAlias = NDArray[np.int32]
 _Int64: TypeAlias = NDArray[np.int64]
 
 SIMD: str
-OPENMP: bool
+THREADS: bool
 ACTIVATIONS: Mapping[str, int]
 
 def workspace_rows(n_rows: int, tile: int = ...) -> int: ...

@@ -30,7 +30,9 @@ The input of a step is a row of ``table`` = x W + b, projected by ``dense`` befo
 one row for each distinct token, for float series one row for each step.
 
 Threads share out tiles, fixed groups of tiles or fixed chunks of rows; their sums are added up in
-a fixed order. So no result depends on the number of threads.
+a fixed order. So no result depends on the number of threads. A kernel describes what is shared by a
+struct, whose arrays are of ``floating`` unless they have a type, and hands it with a function that
+computes one piece to ``crnn_share`` (see ``_pool.h``), which takes denormal numbers as zero meanwhile.
 
 At these sizes a core computes faster than its caches deliver, so what is used again is used soon:
 the gradient of a step goes into all sums that it is part of before it leaves the nearest caches.
@@ -44,24 +46,25 @@ D distinct inputs (rows of the table).
 import os
 
 from cython cimport floating
-from cython.parallel cimport prange
 from libc.math cimport exp, fabs, log, log1p, pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from crnn._loops cimport (
     CRNN_LINEAR,
-    CRNN_OPENMP,
     CRNN_RELU,
     CRNN_SIGMOID,
     CRNN_TANH,
+    CRNN_THREADS,
     activate,
     activate_backward,
     adam_loop,
     add,
     crnn_choose_variant,
     crnn_flush_denormals,
+    crnn_piece,
     crnn_restore,
+    crnn_share,
     crnn_variant_name,
     multiply,
     rmsprop_loop,
@@ -86,10 +89,11 @@ ctypedef fused index:
 
 choose_variant()
 SIMD = crnn_variant_name().decode()
-OPENMP = CRNN_OPENMP == 1
+THREADS = CRNN_THREADS == 1
 ACTIVATIONS = {
     "tanh": CRNN_TANH, "relu": CRNN_RELU, "sigmoid": CRNN_SIGMOID, "linear": CRNN_LINEAR
 }
+
 
 cdef enum:
     # Rows of a dense product that one thread takes at a time. Fixed: sums over chunks are part
@@ -99,8 +103,8 @@ cdef enum:
     # them in.
     NEAR = 128
     MOST_GROUPS = 8
-    # Multiply-adds that take longer than to wake a thread and to wait for it, some microseconds.
-    WORTH_A_TEAM = 1 << 18
+    # Numbers that are only copied or added, likewise.
+    COPIES = 4096
     # Most rows wait for fewer steps than this; pow for the others costs as much as the update.
     N_POWERS = 64
 
@@ -146,11 +150,6 @@ cdef inline Py_ssize_t count_chunks(Py_ssize_t n, Py_ssize_t size) noexcept nogi
     return (n + size - 1) // size
 
 
-cdef inline int team(int n_threads, Py_ssize_t n_parts, Py_ssize_t work) noexcept nogil:
-    """Threads for parts that take so many multiply-adds in all, or what takes as long."""
-    return <int> max(1, min(n_threads, n_parts)) if work >= WORTH_A_TEAM else 1
-
-
 def workspace_rows(Py_ssize_t n_rows, Py_ssize_t tile=CHUNK):
     """Number of partial sums that a kernel keeps for n_rows rows (sequences, with their tile)."""
     require(tile >= 1, "tile must be at least 1")
@@ -187,20 +186,30 @@ def schedule(
     int64_t[::1] positions,      # OUT (N,)  flat position of the input of each transition
 ):
     """Order in which the kernels meet the steps of a batch."""
-    cdef Py_ssize_t B = starts.shape[0], k
+    cdef Py_ssize_t B = starts.shape[0]
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than starts")
     require_layout(offsets, tile)
     require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
-    n_threads = team(n_threads, count_chunks(B, tile), 32 * offsets[B])
-    for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
-        schedule_tile(&starts[k * tile], &offsets[k * tile], min(tile, B - k * tile),
-                      &positions[0] + offsets[k * tile] if offsets[B] > 0 else NULL)
+    if positions.shape[0] == 0:
+        return
+    cdef Schedule work = Schedule(&starts[0], &offsets[0], B, tile)
+    with nogil:
+        crnn_share(<crnn_piece> schedule_tile, &work, &positions[0], count_chunks(B, tile),
+                   n_threads, 32 * positions.shape[0])
 
 
-cdef void schedule_tile(
-    const int64_t *starts, const int64_t *offsets, Py_ssize_t S, int64_t *positions
-) noexcept nogil:
-    cdef Py_ssize_t steps = offsets[1] - offsets[0], m = 0, s, r
+cdef struct Schedule:
+    const int64_t *starts
+    const int64_t *offsets
+    Py_ssize_t B, tile
+
+
+cdef void schedule_tile(const Schedule *work, int64_t *positions, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r
+    cdef const int64_t *starts = work.starts + first
+    cdef const int64_t *offsets = work.offsets + first
+    cdef Py_ssize_t steps = offsets[1] - offsets[0]
+    positions += offsets[0]
     for s in range(steps):
         m = running(offsets, S, m, steps - s)
         for r in range(m):
@@ -224,12 +233,27 @@ def look_up(
     int32_t[::1] out,              # OUT (N,)
 ):
     """out[j] = values[positions[j]]"""
-    cdef Py_ssize_t N = positions.shape[0], j
+    cdef Py_ssize_t N = positions.shape[0]
     require(out.shape[0] == N, "out must fit positions")
     require_below(positions, values.shape[0], "positions")
-    n_threads = team(n_threads, N, 32 * N)
-    for j in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
-        out[j] = values[positions[j]]
+    if N == 0:
+        return
+    cdef LookUp work = LookUp(&values[0], &positions[0], N)
+    with nogil:
+        crnn_share(<crnn_piece> look_up_chunk, &work, &out[0], count_chunks(N, COPIES), n_threads,
+                   32 * N)
+
+
+cdef struct LookUp:
+    const int32_t *values
+    const int64_t *positions
+    Py_ssize_t N
+
+
+cdef void look_up_chunk(const LookUp *work, int32_t *out, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(c * COPIES, min(work.N, (c + 1) * COPIES)):
+        out[j] = work.values[work.positions[j]]
 
 
 def distinct(
@@ -274,12 +298,33 @@ def gather(
     floating[:, ::1] out,           # OUT (N, F)
 ):
     """out[j] = values[rows[j]]"""
-    cdef Py_ssize_t N = rows.shape[0], F = values.shape[1], j
+    cdef Py_ssize_t N = rows.shape[0], F = values.shape[1]
     require(out.shape[0] == N and out.shape[1] == F, "out must fit values and rows")
     require_below(rows, values.shape[0], "rows")
-    n_threads = team(n_threads, N, 16 * N * F)
-    for j in prange(N if F > 0 else 0, nogil=True, num_threads=n_threads, schedule="static"):
-        memcpy(&out[j, 0], &values[rows[j], 0], F * sizeof(floating))
+    if N == 0 or F == 0:
+        return
+    cdef Gather work = Gather(&values[0, 0], &rows[0], sizeof(index) == 8, N, F)
+    with nogil:
+        crnn_share(<crnn_piece> gather_chunk[floating], &work, &out[0, 0],
+                   count_chunks(N, CHUNK), n_threads, 16 * N * F)
+
+
+cdef struct Gather:
+    const void *values
+    const void *rows
+    bint long_rows
+    Py_ssize_t N, F
+
+
+cdef void gather_chunk(const Gather *work, floating *out, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t j, row
+    for j in range(c * CHUNK, min(work.N, (c + 1) * CHUNK)):
+        if work.long_rows:
+            row = (<const int64_t *> work.rows)[j]
+        else:
+            row = (<const int32_t *> work.rows)[j]
+        memcpy(out + j * work.F, <const floating *> work.values + row * work.F,
+               work.F * sizeof(floating))
 
 
 def scatter_add(
@@ -310,25 +355,29 @@ def dense(
     floating[:, ::1] out,           # OUT (D, H)
 ):
     """out = inputs kernel + bias"""
-    cdef Py_ssize_t D = inputs.shape[0], F = inputs.shape[1], H = kernel.shape[1], c
+    cdef Py_ssize_t D = inputs.shape[0], F = inputs.shape[1], H = kernel.shape[1]
     require(kernel.shape[0] == F, "kernel must have a row for each input column")
     require(bias.shape[0] == H and out.shape[0] == D and out.shape[1] == H,
             "bias and out must fit inputs and kernel")
     if D == 0:
         return
-    n_threads = team(n_threads, count_chunks(D, CHUNK), D * F * H)
-    for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
-        dense_chunk(&inputs[c * CHUNK, 0], &kernel[0, 0], &bias[0], min(CHUNK, D - c * CHUNK),
-                    F, H, &out[c * CHUNK, 0])
+    cdef Dense work = Dense(&inputs[0, 0], &kernel[0, 0], &bias[0], D, F, H)
+    with nogil:
+        crnn_share(<crnn_piece> dense_chunk[floating], &work, &out[0, 0], count_chunks(D, CHUNK),
+                   n_threads, D * F * H)
 
 
-cdef void dense_chunk(
-    const floating *inputs, const floating *kernel, const floating *bias,
-    Py_ssize_t D, Py_ssize_t F, Py_ssize_t H, floating *out
-) noexcept nogil:
-    cdef uint64_t control = crnn_flush_denormals()
-    multiply(False, D, H, F, inputs, kernel, bias, NULL, 0, out)
-    crnn_restore(control)
+cdef struct Dense:
+    const void *inputs
+    const void *kernel
+    const void *bias
+    Py_ssize_t D, F, H
+
+
+cdef void dense_chunk(const Dense *work, floating *out, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t d = c * CHUNK, F = work.F, H = work.H
+    multiply(False, min(CHUNK, work.D - d), H, F, <const floating *> work.inputs + d * F,
+             <const floating *> work.kernel, <const floating *> work.bias, NULL, 0, out + d * H)
 
 
 def dense_backward(
@@ -356,32 +405,41 @@ def dense_backward(
     grad_bias[:] = 0
     if D == 0:
         return
-    n_threads = team(n_threads, n_chunks, 2 * D * F * H)
-    for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
-        dense_backward_chunk(
-            &inputs[c * CHUNK, 0], &transposed[0, 0], &grad_out[c * CHUNK, 0],
-            min(CHUNK, D - c * CHUNK), F, H,
-            &grad_inputs[c * CHUNK, 0] if grad_inputs.shape[0] > 0 else NULL,
-            &partial_sums[c, 0, 0], &partial_sums[c, F, 0])
+    cdef DenseBackward work = DenseBackward(
+        &inputs[0, 0], &transposed[0, 0], &grad_out[0, 0], NULL, D, F, H)
+    if grad_inputs.shape[0] > 0:
+        work.grad_inputs = &grad_inputs[0, 0]
+    with nogil:
+        crnn_share(<crnn_piece> dense_backward_chunk[floating], &work, &partial_sums[0, 0, 0],
+                   n_chunks, n_threads, 2 * D * F * H)
     for c in range(n_chunks):
         add(F * H, &partial_sums[c, 0, 0], &grad_kernel[0, 0])
         add(H, &partial_sums[c, F, 0], &grad_bias[0])
 
 
+cdef struct DenseBackward:
+    const void *inputs
+    const void *transposed
+    const void *grad_out
+    void *grad_inputs  # or NULL
+    Py_ssize_t D, F, H
+
+
 cdef void dense_backward_chunk(
-    const floating *inputs, const floating *transposed, const floating *grad_out,
-    Py_ssize_t D, Py_ssize_t F, Py_ssize_t H,
-    floating *grad_inputs, floating *grad_kernel, floating *grad_bias
+    const DenseBackward *work, floating *partial_sums, Py_ssize_t c
 ) noexcept nogil:
-    cdef uint64_t control = crnn_flush_denormals()
-    cdef Py_ssize_t d
-    if grad_inputs != NULL:
-        multiply[floating](False, D, F, H, grad_out, transposed, NULL, NULL, 0, grad_inputs)
-    multiply[floating](True, F, H, D, inputs, grad_out, NULL, NULL, 0, grad_kernel)
+    cdef Py_ssize_t first = c * CHUNK, n = min(CHUNK, work.D - first), F = work.F, H = work.H, d
+    cdef const floating *inputs = <const floating *> work.inputs + first * F
+    cdef const floating *grad_out = <const floating *> work.grad_out + first * H
+    cdef floating *grad_kernel = partial_sums + c * (F + 1) * H
+    cdef floating *grad_bias = grad_kernel + F * H
+    if work.grad_inputs != NULL:
+        multiply[floating](False, n, F, H, grad_out, <const floating *> work.transposed, NULL, NULL,
+                           0, <floating *> work.grad_inputs + first * F)
+    multiply[floating](True, F, H, n, inputs, grad_out, NULL, NULL, 0, grad_kernel)
     memset(grad_bias, 0, H * sizeof(floating))
-    for d in range(D):
+    for d in range(n):
         add(H, grad_out + d * H, grad_bias)
-    crnn_restore(control)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -404,7 +462,7 @@ def forward(
     floating[:, ::1] last,                    # OUT (B, H)
 ):
     """Run h_t = f(x_t W + b + h_{t-1} U) through all steps of a batch."""
-    cdef Py_ssize_t B = initial_rows.shape[0], H = table.shape[1], N, k, r
+    cdef Py_ssize_t B = initial_rows.shape[0], H = table.shape[1], N
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than initial_rows")
     N = offsets[B]
     require_layout(offsets, tile)
@@ -419,43 +477,57 @@ def forward(
             "states and last must have room for the batch")
     if B == 0 or H == 0:
         return
-    n_threads = team(n_threads, count_chunks(B, tile), N * H * H)
-    for k in prange(count_chunks(B, tile), nogil=True, num_threads=n_threads, schedule="dynamic"):
-        r = k * tile
-        forward_tile(
-            &table[0, 0] if table.shape[0] > 0 else NULL, &rows[0] + offsets[r] if N > 0 else NULL,
-            &offsets[r], min(tile, B - r), H, &initial[0, 0], &initial_rows[r],
-            &recurrent_kernel[0, 0], activation, keep_states,
-            &states[offsets[r] + r if keep_states else 2 * r, 0], &last[r, 0])
+    cdef Forward work = Forward(
+        NULL, NULL, &offsets[0], &initial[0, 0], &initial_rows[0], &recurrent_kernel[0, 0],
+        &last[0, 0], B, H, tile, activation, keep_states)
+    if N > 0:
+        work.table, work.rows = &table[0, 0], &rows[0]
+    with nogil:
+        crnn_share(<crnn_piece> forward_tile[floating], &work, &states[0, 0],
+                   count_chunks(B, tile), n_threads, N * H * H)
 
 
-cdef void forward_tile(
-    const floating *table, const int32_t *rows, const int64_t *offsets, Py_ssize_t S, Py_ssize_t H,
-    const floating *initial, const int32_t *initial_rows, const floating *recurrent_kernel,
-    int activation, bint keep_states, floating *states, floating *last
-) noexcept nogil:
-    cdef uint64_t control = crnn_flush_denormals()
+cdef struct Forward:
+    const void *table
+    const int32_t *rows
+    const int64_t *offsets
+    const void *initial
+    const int32_t *initial_rows
+    const void *recurrent_kernel
+    void *last
+    Py_ssize_t B, H, tile
+    int activation
+    bint keep_states
+
+
+cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), H = work.H
+    cdef const int64_t *offsets = work.offsets + first
+    cdef const int32_t *rows = work.rows + offsets[0]
     cdef Py_ssize_t steps = offsets[1] - offsets[0], m = 0, n_running, s, r
-    cdef floating *current = states
+    cdef floating *current = states + (offsets[0] + first if work.keep_states else 2 * first) * H
+    cdef floating *turns = current
     cdef floating *following
     for s in range(steps + 1):
         n_running = running(offsets, S, m, steps - s)
         for r in range(m, n_running):
-            memcpy(current + r * H, initial + initial_rows[r] * H, H * sizeof(floating))
+            memcpy(current + r * H,
+                   <const floating *> work.initial + work.initial_rows[first + r] * H,
+                   H * sizeof(floating))
         m = n_running
         if s == steps:
             break
         # States that nobody asks for take turns in two blocks of S rows.
-        if keep_states:
+        if work.keep_states:
             following = current + m * H
         else:
-            following = states + (S * H if current == states else 0)
-        multiply(False, m, H, H, current, recurrent_kernel, table, rows, H, following)
-        activate(activation, m * H, following)
+            following = turns + (S * H if current == turns else 0)
+        multiply(False, m, H, H, current, <const floating *> work.recurrent_kernel,
+                 <const floating *> work.table, rows, H, following)
+        activate(work.activation, m * H, following)
         rows += m
         current = following
-    memcpy(last, current, S * H * sizeof(floating))
-    crnn_restore(control)
+    memcpy(<floating *> work.last + first * H, current, S * H * sizeof(floating))
 
 
 def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
@@ -500,7 +572,7 @@ def backward(
     Tiles are shared out to a fixed number of groups, of which each sums up on its own.
     """
     cdef Py_ssize_t B = grad_last.shape[0], H = transposed.shape[0], D = grad_table.shape[0], N
-    cdef Py_ssize_t n_groups, g, c
+    cdef Py_ssize_t n_groups, g
     cdef bint every_step = grad_states.shape[0] > 0, scattered = rows.shape[0] > 0
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
     require_layout(offsets, tile)
@@ -523,93 +595,108 @@ def backward(
     if B == 0 or H == 0:
         grad_table[:, :] = 0
         return
-    n_threads = team(n_threads, n_groups, 2 * N * H * H)
-    for g in prange(n_groups, nogil=True, num_threads=n_threads, schedule="static"):
-        backward_group(
-            g, n_groups, &states[0, 0], &offsets[0], B, H, &transposed[0, 0], &grad_last[0, 0],
-            &grad_states[0, 0] if every_step else NULL, &rows[0] if scattered else NULL,
-            activation, tile, D, &work[g, 0, 0], &grad_table[0, 0] if D > 0 else NULL,
-            &grad_initial[0, 0])
+    cdef Backward job = Backward(
+        &states[0, 0], &offsets[0], &transposed[0, 0], &grad_last[0, 0], NULL, NULL, NULL,
+        &grad_initial[0, 0], B, H, D if scattered else 0, tile, n_groups, activation)
+    if every_step:
+        job.grad_states = &grad_states[0, 0]
+    if scattered:
+        job.rows = &rows[0]
+    elif D > 0:
+        job.grad_table = &grad_table[0, 0]
+    with nogil:
+        crnn_share(<crnn_piece> backward_group[floating], &job, &work[0, 0, 0], n_groups,
+                   n_threads, 2 * N * H * H)
     for g in range(n_groups):
         add(H * H, &work[g, NEAR + tile, 0], &grad_recurrent_kernel[0, 0])
-    if not scattered:
-        return
-    for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
-        sum_tables(n_groups, &work[0, NEAR + tile + H + c * CHUNK, 0],
-                   work.shape[1] * H, min(CHUNK, D - c * CHUNK) * H, &grad_table[c * CHUNK, 0])
+    cdef Tables tables
+    if scattered:
+        tables = Tables(&work[0, NEAR + tile + H, 0], work.shape[1] * H, n_groups, D * H)
+        with nogil:
+            crnn_share(<crnn_piece> sum_tables[floating], &tables, &grad_table[0, 0],
+                       count_chunks(D * H, COPIES), n_threads, 16 * D * H)
 
 
-cdef void sum_tables(
-    Py_ssize_t n_groups, const floating *tables, Py_ssize_t stride, Py_ssize_t n, floating *out
-) noexcept nogil:
-    cdef uint64_t control = crnn_flush_denormals()
-    cdef Py_ssize_t g
-    memcpy(out, tables, n * sizeof(floating))
-    for g in range(1, n_groups):
-        add(n, tables + g * stride, out)
-    crnn_restore(control)
+cdef struct Tables:
+    const void *first
+    Py_ssize_t stride, n_tables, n
 
 
-cdef void backward_group(
-    Py_ssize_t group, Py_ssize_t n_groups, const floating *states, const int64_t *offsets,
-    Py_ssize_t B, Py_ssize_t H, const floating *transposed, const floating *grad_last,
-    const floating *grad_states, const int32_t *rows, int activation, Py_ssize_t tile,
-    Py_ssize_t D, floating *work, floating *grad_table, floating *grad_initial
-) noexcept nogil:
-    cdef uint64_t control = crnn_flush_denormals()
-    cdef floating *sums = work + (NEAR + tile) * H  # dU, and the table if gradients are scattered
+cdef void sum_tables(const Tables *work, floating *out, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t first = c * COPIES, n = min(COPIES, work.n - first), g
+    cdef const floating *table = <const floating *> work.first + first
+    memcpy(out + first, table, n * sizeof(floating))
+    for g in range(1, work.n_tables):
+        add(n, table + g * work.stride, out + first)
+
+
+cdef struct Backward:
+    const void *states
+    const int64_t *offsets
+    const void *transposed
+    const void *grad_last
+    const void *grad_states  # of every state, or NULL
+    const int32_t *rows      # of the table that is scattered to, or NULL
+    void *grad_table         # where it is not scattered to
+    void *grad_initial
+    Py_ssize_t B, H, D, tile, n_groups
+    int activation
+
+
+cdef void backward_group(const Backward *job, floating *work, Py_ssize_t group) noexcept nogil:
+    cdef Py_ssize_t B = job.B, H = job.H, D = job.D, tile = job.tile, k, r, g, lightest
     cdef Py_ssize_t[MOST_GROUPS] loads
-    cdef const floating *incoming = NULL
-    cdef const int32_t *tile_rows = NULL
-    cdef Py_ssize_t k, r, S, g, lightest, i
+    cdef floating *steps = work + group * (NEAR + tile + H + D) * H
+    cdef floating *sums = steps + (NEAR + tile) * H  # dU, and the table if there is one
     memset(&loads[0], 0, sizeof(loads))
-    memset(sums, 0, (H + (0 if rows == NULL else D)) * H * sizeof(floating))
+    memset(sums, 0, (H + D) * H * sizeof(floating))
     for k in range(count_chunks(B, tile)):
         r = k * tile
-        S = min(tile, B - r)
         # Tiles get shorter and shorter; each goes to the group that has the fewest steps so far.
         lightest = 0
-        for g in range(1, n_groups):
+        for g in range(1, job.n_groups):
             if loads[g] < loads[lightest]:
                 lightest = g
-        loads[lightest] += offsets[r + S] - offsets[r]
+        loads[lightest] += job.offsets[min(r + tile, B)] - job.offsets[r]
         if lightest == group:
-            i = offsets[r]
-            if grad_states != NULL:
-                incoming = grad_states + (i + r) * H
-            if rows != NULL:
-                tile_rows = rows + i
-            backward_tile(
-                states + (i + r) * H, offsets + r, S, H, transposed, grad_last + r * H, incoming,
-                tile_rows, activation, grad_table + i * H if rows == NULL else work, sums,
-                sums + H * H, grad_initial + r * H)
-    crnn_restore(control)
+            backward_tile(job, r, steps, sums, sums + H * H)
 
 
 cdef void backward_tile(
-    const floating *states, const int64_t *offsets, Py_ssize_t S, Py_ssize_t H,
-    const floating *transposed, const floating *grad_last, const floating *grad_states,
-    const int32_t *rows, int activation, floating *grad_steps, floating *grad_recurrent_kernel,
-    floating *table, floating *grad_initial
+    const Backward *job, Py_ssize_t first, floating *grad_steps, floating *grad_recurrent_kernel,
+    floating *table
 ) noexcept nogil:
-    cdef Py_ssize_t steps = offsets[1] - offsets[0], N = offsets[S] - offsets[0], m = S, s
+    cdef const int64_t *offsets = job.offsets + first
+    cdef Py_ssize_t S = min(job.tile, job.B - first), H = job.H, start = offsets[0]
+    cdef Py_ssize_t steps = offsets[1] - start, N = offsets[S] - start, m = S, s
     cdef Py_ssize_t state = N, transition = N  # first rows of the block at hand
     cdef Py_ssize_t done = N  # transitions from here on have their part in all sums
+    cdef const floating *states = <const floating *> job.states + (start + first) * H
+    cdef const floating *incoming = <const floating *> job.grad_states
+    cdef floating *grad_initial = <floating *> job.grad_initial + first * H
+    cdef const int32_t *rows = job.rows
     cdef floating *da
+    if incoming != NULL:
+        incoming += (start + first) * H
+    if rows != NULL:
+        rows += start
+    else:
+        grad_steps = <floating *> job.grad_table + start * H
     # grad_initial holds dh_s for the rows that run at time s. A row that starts at s is not
     # touched by earlier steps, so what stands there in the end is the gradient of h_0.
-    memcpy(grad_initial, grad_last, S * H * sizeof(floating))
+    memcpy(grad_initial, <const floating *> job.grad_last + first * H, S * H * sizeof(floating))
     for s in range(steps, -1, -1):
-        if grad_states != NULL:
-            add(m * H, grad_states + state * H, grad_initial)
+        if incoming != NULL:
+            add(m * H, incoming + state * H, grad_initial)
         if s == 0:
             break
         m = earlier(offsets, m, steps - s + 1)
         transition -= m
         # Scattered gradients only stand in grad_steps, NEAR + S rows, until they are summed up.
         da = grad_steps + (transition if rows == NULL else NEAR + S - (done - transition)) * H
-        activate_backward(activation, m * H, states + state * H, grad_initial, da)
-        multiply[floating](False, m, H, H, da, transposed, NULL, NULL, 0, grad_initial)
+        activate_backward(job.activation, m * H, states + state * H, grad_initial, da)
+        multiply[floating](False, m, H, H, da, <const floating *> job.transposed, NULL, NULL, 0,
+                           grad_initial)
         state -= m
         if done - transition >= NEAR or s == 1:
             multiply(True, H, H, done - transition, states + transition * H, da,
@@ -758,30 +845,37 @@ def rmsprop(
         return
     for c in range(N_POWERS):
         powers[c] = pow(rho, <double> c)
-    n_threads = team(n_threads, count_chunks(D, CHUNK), 32 * D * C)
-    for c in prange(count_chunks(D, CHUNK), nogil=True, num_threads=n_threads, schedule="static"):
-        rmsprop_chunk(&weights[0, 0], &grads[0, 0], &velocities[0, 0], &ids[0], &touched[0],
-                      c * CHUNK, min(D, c * CHUNK + CHUNK), C, step, <floating> learning_rate,
-                      rho, &powers[0], <floating> epsilon)
+    cdef Rmsprop work = Rmsprop(
+        &grads[0, 0], &velocities[0, 0], &ids[0], &touched[0], &powers[0], D, C, step,
+        learning_rate, rho, epsilon)
+    with nogil:
+        crnn_share(<crnn_piece> rmsprop_chunk[floating], &work, &weights[0, 0],
+                   count_chunks(D, CHUNK), n_threads, 32 * D * C)
 
 
-cdef void rmsprop_chunk(
-    floating *weights, const floating *grads, floating *velocities, const int32_t *ids,
-    int64_t *touched, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t C, int64_t step,
-    floating learning_rate, double rho, const double *powers, floating epsilon
-) noexcept nogil:
-    cdef uint64_t control = crnn_flush_denormals()
-    cdef Py_ssize_t d, row
+cdef struct Rmsprop:
+    const void *grads
+    void *velocities
+    const int32_t *ids
+    int64_t *touched
+    const double *powers
+    Py_ssize_t D, C
+    int64_t step
+    double learning_rate, rho, epsilon
+
+
+cdef void rmsprop_chunk(const Rmsprop *work, floating *weights, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t d, row, C = work.C
     cdef int64_t waited
     cdef double decay
-    for d in range(start, stop):
-        row = ids[d]
-        waited = step - touched[row]
-        decay = powers[waited] if 0 <= waited < N_POWERS else pow(rho, <double> waited)
-        touched[row] = step
-        rmsprop_loop(C, learning_rate, <floating> decay, <floating> (1 - rho), epsilon,
-                     grads + d * C, velocities + row * C, weights + row * C)
-    crnn_restore(control)
+    for d in range(c * CHUNK, min(work.D, (c + 1) * CHUNK)):
+        row = work.ids[d]
+        waited = work.step - work.touched[row]
+        decay = work.powers[waited] if 0 <= waited < N_POWERS else pow(work.rho, <double> waited)
+        work.touched[row] = work.step
+        rmsprop_loop(C, <floating> work.learning_rate, <floating> decay, <floating> (1 - work.rho),
+                     <floating> work.epsilon, <const floating *> work.grads + d * C,
+                     <floating *> work.velocities + row * C, weights + row * C)
 
 
 def sgd(

@@ -37,7 +37,7 @@ from crnn._persistence import load, save
 from crnn._schedule import new_plan, new_progress
 from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state, steady
-from crnn._threads import n_threads_for, single_threaded_blas
+from crnn._threads import n_threads_for
 from crnn._training import Samples, Trainer
 from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
 from crnn._workspace import Workspace
@@ -481,8 +481,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         return self._compute(method, sequences)
 
     def _compute(self, method, sequences):
-        with single_threaded_blas():
-            out = method(self._trainer(), sequences)
+        out = method(self._trainer(), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
                 "The states of the network left the numbers; scale X to about unit size, or look "

@@ -12,7 +12,6 @@ from crnn import _memory
 from crnn._parameters import to_attributes
 from crnn._schedule import Schedule
 from crnn._state import check_state, copy_of, is_learned
-from crnn._threads import single_threaded_blas
 from crnn._training import NotFiniteError, print_epoch
 
 
@@ -53,23 +52,22 @@ class Fit:
     def run(self, attempt, epochs=None):
         """Train to the end of the plan, and give the estimator what came out."""
         scorer, first = self._scorer(), self.n_epochs + 1
-        with single_threaded_blas():
-            if epochs is not None and epochs.over:
+        if epochs is not None and epochs.over:
+            self.schedule.stop()
+        while self.schedule.goes_on:
+            start = perf_counter()
+            if epochs is not None:
+                epochs.begin()
+            row = self._epoch(scorer)
+            _append(self.history, row)
+            self.schedule.end(row, self.parameters, self.optimizer)
+            attempt.kept = self.as_fitted()
+            if self.model.verbose:
+                seconds, n = perf_counter() - start, len(self.samples.weights)
+                print_epoch(self.n_epochs, row, seconds, n, header=self.n_epochs == first)
+            if epochs is not None and epochs.end(self.as_fitted):
                 self.schedule.stop()
-            while self.schedule.goes_on:
-                start = perf_counter()
-                if epochs is not None:
-                    epochs.begin()
-                row = self._epoch(scorer)
-                _append(self.history, row)
-                self.schedule.end(row, self.parameters, self.optimizer)
-                attempt.kept = self.as_fitted()
-                if self.model.verbose:
-                    seconds, n = perf_counter() - start, len(self.samples.weights)
-                    print_epoch(self.n_epochs, row, seconds, n, header=self.n_epochs == first)
-                if epochs is not None and epochs.end(self.as_fitted):
-                    self.schedule.stop()
-                attempt.passed = attempt.kept
+            attempt.passed = attempt.kept
         self.schedule.finish(self.parameters, self.optimizer)
         fitted = self.as_fitted()
         del fitted._plan  # nothing is left to do

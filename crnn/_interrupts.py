@@ -22,6 +22,9 @@ def run_interruptibly(task, cancel):
     executor = ThreadPoolExecutor(1)
     try:
         future = executor.submit(task)
+    except RuntimeError:  # there is no thread to be had, or the interpreter is about to end
+        return task()
+    try:
         while not future.done():
             wait([future], POLL)
     except BaseException:

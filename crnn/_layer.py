@@ -13,7 +13,7 @@ from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import offsets_of, without_pads
-from crnn._threads import n_threads_for, single_threaded_blas
+from crnn._threads import n_threads_for
 from crnn._typing import Activation, Floats, RandomState
 from crnn._workspace import Workspace
 
@@ -200,9 +200,8 @@ class SimpleRNN:
             )
         # The arrays of a call are its own, so that several threads may call one layer.
         self._call = None
-        with single_threaded_blas():
-            call = _Call(self, inputs, state, mask, single)
-            output = call.path() if self.return_sequences else call.last.copy()
+        call = _Call(self, inputs, state, mask, single)
+        output = call.path() if self.return_sequences else call.last.copy()
         self._call, last = call, call.last
         if single:
             output, last = output[0], last[0]
@@ -240,8 +239,7 @@ class SimpleRNN:
             raise ValueError(
                 f"grad_output must have the shape {shape} of the output, got {grad_output.shape}."
             )
-        with single_threaded_blas():
-            return call.backward(grad_output)
+        return call.backward(grad_output)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_call": None}

@@ -10,9 +10,14 @@ cdef extern from "_flush.h" nogil:
     uint64_t crnn_flush_denormals()
     void crnn_restore(uint64_t)
 
+cdef extern from "_pool.h" nogil:
+    enum:
+        CRNN_THREADS
+    ctypedef void (*crnn_piece)(const void *work, void *out, ptrdiff_t i) noexcept
+    void crnn_share(crnn_piece, const void *work, void *out, ptrdiff_t n, int n_threads, ptrdiff_t)
+
 cdef extern from "_variants.h" nogil:
     enum:
-        CRNN_OPENMP
         CRNN_TANH
         CRNN_RELU
         CRNN_SIGMOID
@@ -36,7 +41,7 @@ cdef extern from "_variants.h" nogil:
         ptrdiff_t, double, double, double, double, double, double, const double *, double *,
         double *, double *)
 
-    bint crnn_multiplies(ptrdiff_t)
+    bint crnn_has_products()
     void multiply_f32(ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t,
                       const float *, const float *, const int32_t *, ptrdiff_t, float *)
     void multiply_f64(ptrdiff_t, ptrdiff_t, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t,
@@ -113,7 +118,7 @@ cdef inline void multiply(
     stride apart (0: all of them are the same one). START is zero if start is NULL.
     """
     cdef Py_ssize_t a_row = 1 if transpose_a else k, a_column = m if transpose_a else 1, i
-    if not crnn_multiplies(n * sizeof(floating)):
+    if not crnn_has_products():
         if start != NULL and start != c:
             for i in range(m):
                 memcpy(c + i * n, start + (i if rows == NULL else rows[i]) * stride,

@@ -6,7 +6,7 @@
 #define SQRT sqrtf
 #include "_loops.h"
 #ifdef VECTOR_BYTES
-#include "_products.h"
+#include "_widths.h"
 #endif
 #undef REAL
 #undef NAME
@@ -19,7 +19,7 @@
 #define SQRT sqrt
 #include "_loops.h"
 #ifdef VECTOR_BYTES
-#include "_products.h"
+#include "_widths.h"
 #endif
 #undef REAL
 #undef NAME

@@ -1,51 +1,44 @@
 /* Small matrix products, blocked by hand for the registers of one instruction set.
  *
- * Included like _loops.h. The columns of a row lie in the lanes of vectors, so that a state element
- * meets a whole row of weights by one broadcast, and no operand is packed or transposed: that is
- * what BLAS spends most of its time on at these sizes. The number of columns must be a multiple of
- * LANES. Further macros:
- *   VECTOR_BYTES  width of a vector register
- *   BLOCK_ROWS    rows of C that are kept in registers, with two vectors each
+ * The columns of a row lie in the lanes of vectors, so that a state element meets a whole row of
+ * weights by one broadcast, and no operand is packed or transposed: that is what BLAS spends most
+ * of its time on at these sizes. _widths.h includes this file for each width of vectors that serves
+ * some number of columns, with
+ *   WIDTH(x)    the name of x for this width
+ *   BYTES       width of a vector
+ *   BLOCK_ROWS  rows of C that are kept in registers, with two vectors each
+ *
+ * Where the columns do not fill whole vectors the last two vectors of a row overlap. Both are read
+ * before either is written, and they have the same numbers in common, so that C may be START.
  *
  * Each element of C is summed in one fixed order, whatever rows come with it in a call. So a
  * sequence gets the same states in any company.
  */
 
-#define LANES (VECTOR_BYTES / (int)sizeof(REAL))
+#define LANES (BYTES / (int)sizeof(REAL))
 
-typedef REAL NAME(vector) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef REAL WIDTH(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 
-/* What the sums of a product begin with: row i is values[rows[i]] or, if rows is NULL, values[i],
- * stride numbers from one row of values to the next; zero if values is NULL. */
-typedef struct {
-    const REAL *values;
-    const int32_t *rows;
-    ptrdiff_t stride;
-} NAME(start);
-
-TARGET static inline __attribute__((always_inline)) const REAL *NAME(start_row)(NAME(start) start,
-                                                                             ptrdiff_t i) {
-    return start.values + (start.rows ? start.rows[i] : i) * start.stride;
-}
-
-/* C := START + A B for n_rows rows and n_vectors vectors of columns, both known when compiled.
- * A is (n_rows, depth) with any strides, so it may be the transpose of a stored matrix. */
-TARGET static inline __attribute__((always_inline)) void NAME(block)(
-    const int n_rows, const int n_vectors, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const REAL *b, NAME(start) start, ptrdiff_t i0, REAL *c, ptrdiff_t n) {
-    NAME(vector) sum[BLOCK_ROWS][2];
+/* C := START + A B for n_rows rows and n_vectors vectors of columns, both known when compiled, the
+ * second of them ``second`` columns after the first. A is (n_rows, depth) with any strides, so it
+ * may be the transpose of a stored matrix. */
+TARGET static inline __attribute__((always_inline)) void WIDTH(block)(
+    const int n_rows, const int n_vectors, ptrdiff_t second, ptrdiff_t depth, const REAL *a,
+    ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b, NAME(start) start, ptrdiff_t i0, REAL *c,
+    ptrdiff_t n) {
+    WIDTH(vector) sum[BLOCK_ROWS][2];
 #pragma GCC unroll 16
     for (int i = 0; i < n_rows; i++)
 #pragma GCC unroll 2
         for (int j = 0; j < n_vectors; j++)
-            sum[i][j] = start.values == NULL ? (NAME(vector)){0}
-                                             : *(const NAME(vector) *)(NAME(start_row)(start, i0 + i) +
-                                                                       j * LANES);
+            sum[i][j] = start.values == NULL
+                            ? (WIDTH(vector)){0}
+                            : *(const WIDTH(vector) *)(NAME(start_row)(start, i0 + i) + j * second);
     for (ptrdiff_t p = 0; p < depth; p++) {
-        NAME(vector) row[2];
+        WIDTH(vector) row[2];
 #pragma GCC unroll 2
         for (int j = 0; j < n_vectors; j++)
-            row[j] = *(const NAME(vector) *)(b + p * n + j * LANES);
+            row[j] = *(const WIDTH(vector) *)(b + p * n + j * second);
 #pragma GCC unroll 16
         for (int i = 0; i < n_rows; i++) {
             const REAL factor = a[i * a_row + p * a_column];
@@ -56,52 +49,64 @@ TARGET static inline __attribute__((always_inline)) void NAME(block)(
 #pragma GCC unroll 16
     for (int i = 0; i < n_rows; i++)
 #pragma GCC unroll 2
-        for (int j = 0; j < n_vectors; j++) *(NAME(vector) *)(c + i * n + j * LANES) = sum[i][j];
+        for (int j = 0; j < n_vectors; j++)
+            *(WIDTH(vector) *)(c + i * n + j * second) = sum[i][j];
 }
 
 #define CASE(rows)                                                                               \
     case rows:                                                                                   \
-        NAME(block)(rows, n_vectors, depth, a, a_row, a_column, b, start, i, c, n);              \
+        WIDTH(block)                                                                             \
+        (rows, n_vectors, second, depth, a, a_row, a_column, b, start, i, c, n);                 \
         break;
 
 /* One panel of columns: all m rows, block by block. */
-TARGET static inline __attribute__((always_inline)) void NAME(panel)(
-    const int n_vectors, ptrdiff_t m, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row,
-    ptrdiff_t a_column, const REAL *b, NAME(start) start, REAL *c, ptrdiff_t n) {
+TARGET static inline __attribute__((always_inline)) void WIDTH(panel)(
+    const int n_vectors, ptrdiff_t second, ptrdiff_t m, ptrdiff_t depth, const REAL *a,
+    ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b, NAME(start) start, REAL *c, ptrdiff_t n) {
     ptrdiff_t i = 0;
     for (; i + BLOCK_ROWS <= m; i += BLOCK_ROWS, a += BLOCK_ROWS * a_row, c += BLOCK_ROWS * n)
-        NAME(block)(BLOCK_ROWS, n_vectors, depth, a, a_row, a_column, b, start, i, c, n);
+        WIDTH(block)
+        (BLOCK_ROWS, n_vectors, second, depth, a, a_row, a_column, b, start, i, c, n);
     switch (m - i) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5)
+        CASE(1) CASE(2) CASE(3)
+#if BLOCK_ROWS > 4
+        CASE(4) CASE(5)
+#endif
 #if BLOCK_ROWS > 6
         CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11)
 #endif
     }
 }
 
-/* All panels. */
-TARGET static inline __attribute__((always_inline)) void NAME(panels)(
+/* All panels. A number of columns that needs an odd number of vectors has a first panel of one. */
+TARGET static inline __attribute__((always_inline)) void WIDTH(panels)(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_column,
     const REAL *b, NAME(start) start, REAL *c) {
     ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= n; j += 2 * LANES) {
-        NAME(panel)(2, m, depth, a, a_row, a_column, b + j, start, c + j, n);
-        if (start.values != NULL) start.values += 2 * LANES;
+    if ((n + LANES - 1) / LANES % 2 == 1) {
+        WIDTH(panel)(1, 0, m, depth, a, a_row, a_column, b, start, c, n);
+        j = LANES;
     }
-    if (j < n) NAME(panel)(1, m, depth, a, a_row, a_column, b + j, start, c + j, n);
+    for (; j < n; j += 2 * LANES) {
+        const ptrdiff_t second = n - j < 2 * LANES ? n - j - LANES : LANES;
+        NAME(start) from = start;
+        if (from.values != NULL) from.values += j;
+        WIDTH(panel)(2, second, m, depth, a, a_row, a_column, b + j, from, c + j, n);
+    }
 }
 
-/* C := START + A B, C (m, n) and B (depth, n) row-major, and A[i, p] = a[i a_row + p a_column]. */
-TARGET static void NAME(multiply)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a,
-                                  ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b,
-                                  const REAL *values, const int32_t *rows, ptrdiff_t stride,
-                                  REAL *c) {
-    NAME(start) start = {values, rows, stride};
+/* C := START + A B for at least as many columns as a vector has lanes. */
+TARGET static void WIDTH(multiply)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a,
+                                   ptrdiff_t a_row, ptrdiff_t a_column, const REAL *b,
+                                   NAME(start) start, REAL *c) {
     if (n == 32 && depth == 32 && a_row == 32 && a_column == 1)
-        NAME(panels)(m, 32, 32, a, 32, 1, b, start, c);
+        WIDTH(panels)(m, 32, 32, a, 32, 1, b, start, c);
     else
-        NAME(panels)(m, n, depth, a, a_row, a_column, b, start, c);
+        WIDTH(panels)(m, n, depth, a, a_row, a_column, b, start, c);
 }
 
 #undef CASE
 #undef LANES
+#undef WIDTH
+#undef BYTES
+#undef BLOCK_ROWS

@@ -1,8 +1,11 @@
 /* The loops of _loops.h compiled for several instruction sets, and the choice among them.
  *
  * On x86-64 with GCC or clang there are three variants, named after the levels of the x86-64
- * psABI: v2 (SSE4.2), v3 (AVX2 and FMA) and v4 (AVX-512).  Anywhere else there is one, compiled
- * for the target that the build was asked for.
+ * psABI: v2 (SSE4.2), v3 (AVX2 and FMA) and v4 (AVX-512).  Other machines have one, "plain",
+ * compiled for the target that the build was asked for.
+ *
+ * The products of all these are those of _products.h. A further variant, "blas", calls BLAS instead:
+ * the only one of compilers without vectors (Microsoft's), and for tests anywhere else.
  */
 #ifndef CRNN_VARIANTS_H
 #define CRNN_VARIANTS_H
@@ -16,13 +19,6 @@
 
 #if defined(_MSC_VER)
 #define restrict __restrict
-#endif
-
-/* Whether the loops over tiles run in threads. */
-#ifdef _OPENMP
-enum { CRNN_OPENMP = 1 };
-#else
-enum { CRNN_OPENMP = 0 };
 #endif
 
 enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
@@ -49,38 +45,40 @@ typedef struct {
     loops_f64 f64;
 } crnn_variant;
 
-#define LOOPS(level, type)                                                                       \
+#define OURS(level, type) level##_multiply_##type
+#define BLAS(level, type) NULL
+#define LOOPS(level, type, PRODUCTS)                                                             \
     {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
-     level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type, MULTIPLY(level, type)}
-#define VARIANT(level) {#level, LOOPS(level, f32), LOOPS(level, f64)}
+     level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type,                    \
+     PRODUCTS(level, type)}
+#define VARIANT(name, level, PRODUCTS)                                                           \
+    {name, LOOPS(level, f32, PRODUCTS), LOOPS(level, f64, PRODUCTS)}
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#define MULTIPLY(level, type) level##_multiply_##type
-
 #define LEVEL(x) v2_##x
 #define VECTOR_BYTES 16
-#define BLOCK_ROWS 6
+#define VECTOR_BLOCK_ROWS 6
 #define TARGET __attribute__((target("sse4.2")))
 #include "_precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
-#undef BLOCK_ROWS
+#undef VECTOR_BLOCK_ROWS
 #undef TARGET
 
 #define LEVEL(x) v3_##x
 #define VECTOR_BYTES 32
-#define BLOCK_ROWS 6
+#define VECTOR_BLOCK_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
 #include "_precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
-#undef BLOCK_ROWS
+#undef VECTOR_BLOCK_ROWS
 #undef TARGET
 
 #define LEVEL(x) v4_##x
 #define VECTOR_BYTES 64
-#define BLOCK_ROWS 12
+#define VECTOR_BLOCK_ROWS 12
 #if defined(__clang__) /* would ignore all of the attribute for the preference */
 #define TARGET __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
 #else
@@ -90,10 +88,12 @@ typedef struct {
 #include "_precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
-#undef BLOCK_ROWS
+#undef VECTOR_BLOCK_ROWS
 #undef TARGET
 
-static const crnn_variant crnn_variants[] = {VARIANT(v4), VARIANT(v3), VARIANT(v2)};
+static const crnn_variant crnn_variants[] = {
+    VARIANT("v4", v4, OURS), VARIANT("v3", v3, OURS), VARIANT("v2", v2, OURS),
+    VARIANT("blas", v2, BLAS)};
 
 static int crnn_runs_here(const char *name) {
     __builtin_cpu_init();
@@ -108,14 +108,22 @@ static int crnn_runs_here(const char *name) {
 
 #else
 
-#define MULTIPLY(level, type) NULL /* left to BLAS */
 #define LEVEL(x) plain_##x
 #define TARGET
+#if defined(__GNUC__)
+#define VECTOR_BYTES 16
+#define VECTOR_BLOCK_ROWS 6
 #include "_precisions.h"
+#undef VECTOR_BYTES
+#undef VECTOR_BLOCK_ROWS
+static const crnn_variant crnn_variants[] = {
+    VARIANT("plain", plain, OURS), VARIANT("blas", plain, BLAS)};
+#else
+#include "_precisions.h"
+static const crnn_variant crnn_variants[] = {VARIANT("blas", plain, BLAS)};
+#endif
 #undef LEVEL
 #undef TARGET
-
-static const crnn_variant crnn_variants[] = {VARIANT(plain)};
 
 static int crnn_runs_here(const char *name) {
     (void)name;
@@ -139,11 +147,7 @@ static const crnn_variant *crnn_loops;
 #define adam_f32 crnn_loops->f32.adam
 #define adam_f64 crnn_loops->f64.adam
 
-/* Products that the hand-blocked loops take; all others go to BLAS. Columns must fill whole
- * vectors: 64 bytes suit each variant. */
-static inline int crnn_multiplies(ptrdiff_t n_bytes) {
-    return crnn_loops->f32.multiply != NULL && n_bytes % 64 == 0;
-}
+static inline int crnn_has_products(void) { return crnn_loops->f32.multiply != NULL; }
 #define multiply_f32 crnn_loops->f32.multiply
 #define multiply_f64 crnn_loops->f64.multiply
 

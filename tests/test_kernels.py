@@ -272,7 +272,7 @@ def test_threads_do_not_change_a_bit(dtype):
     batch = Batch("ragged", 100, 50, 32, dtype)
     states, last = batch.forward(_core, dtype)
     gradients = batch.backward(_core, dtype, states, scattered=True)
-    for n_threads in [2, 3, 4]:
+    for n_threads in [2, 3, 4, 8]:
         again = batch.forward(_core, dtype, n_threads=n_threads)
         np.testing.assert_array_equal(again[0], states)
         np.testing.assert_array_equal(again[1], last)

@@ -6,10 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 from crnn import SimpleRNN
-from crnn._recurrence import Recurrence
 
 DTYPES = ["float32", "float64"]
 MASK = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], bool)
@@ -273,17 +271,3 @@ def test_first_calls_from_several_threads():
         with ThreadPoolExecutor(4) as pool:
             for got in pool.map(layer, [X] * 4):
                 np.testing.assert_array_equal(got, wanted)
-
-
-def test_a_layer_holds_blas_to_one_thread(monkeypatch):
-    """Else its last bits would depend on who else computes."""
-    seen = []
-
-    def run(recurrence, *arguments):
-        seen.append({b["num_threads"] for b in threadpool_info() if b["user_api"] == "blas"})
-        return original(recurrence, *arguments)
-
-    original = Recurrence.run
-    monkeypatch.setattr(Recurrence, "run", run)
-    SimpleRNN(5, random_state=0)(np.ones((2, 3, 5)))
-    assert seen == [{1}]

@@ -11,18 +11,11 @@ from crnn._network import Network, RowGradient
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import shapes
 from crnn._sequences import flatten, series_sequences, token_sequences
-from crnn._threads import single_threaded_blas
 from crnn._training import Trainer
 from crnn._workspace import Workspace
 
 V, E, F, H = 12, 4, 3, 5
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
-
-
-@pytest.fixture(autouse=True)
-def _as_in_training():
-    with single_threaded_blas():
-        yield
 
 
 def padded_ids(pads, T=9, vocabulary_size=V):

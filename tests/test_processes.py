@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,9 +13,9 @@ import joblib
 import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
-from crnn import SimpleRNN, SimpleRNNClassifier, _core
+from crnn import SimpleRNN, SimpleRNNClassifier, _core, _threads
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 TIMEOUT = 60  # seconds for what takes less than one
@@ -54,20 +55,21 @@ def in_a_new_process(expression, **environment):
     return run.stdout.strip()
 
 
-@pytest.mark.skipif(not _core.OPENMP, reason="the kernels were built without OpenMP")
+@pytest.mark.skipif(not _core.THREADS, reason="the kernels were built without threads")
 @pytest.mark.parametrize(
-    ("n_jobs", "variable", "limit", "started"),
+    ("n_jobs", "variable", "limit", "threads"),
     [
-        (3, "OMP_NUM_THREADS", "3", "2"),
-        (3, "OMP_NUM_THREADS", "2", "1"),
-        (3, "OMP_NUM_THREADS", "1", "0"),
-        (-1, "OMP_NUM_THREADS", "1", "0"),
-        (-1, "LOKY_MAX_CPU_COUNT", "1", "0"),
-        (1, "OMP_NUM_THREADS", "2", "0"),
+        (3, "OMP_NUM_THREADS", "3", 3),
+        (3, "OMP_NUM_THREADS", "2", 2),
+        (3, "OMP_NUM_THREADS", "1", 1),
+        (-1, "OMP_NUM_THREADS", "1", 1),
+        (-1, "LOKY_MAX_CPU_COUNT", "1", 1),
+        (1, "OMP_NUM_THREADS", "2", 1),
     ],
 )
-def test_limits_from_the_environment(n_jobs, variable, limit, started):
-    assert in_a_new_process(f"threads_started({n_jobs})", **{variable: limit}) == started
+def test_limits_from_the_environment(n_jobs, variable, limit, threads):
+    started = min(threads, joblib.cpu_count()) - 1  # the caller is one of them
+    assert in_a_new_process(f"threads_started({n_jobs})", **{variable: limit}) == str(started)
 
 
 def test_a_limit_by_threadpoolctl():
@@ -189,16 +191,6 @@ def test_threads_call_one_layer():
     )
 
 
-def test_blas_has_its_threads_again():
-    def threads():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    X, _ = data()
-    clf, before = fitted(n_jobs=1), threads()
-    at_a_time(*4 * [lambda: [clf.predict(X[:2]) for _ in range(50 * ROUNDS)]])
-    assert threads() == before
-
-
 PARALLEL = rb"""
 int count(void) {
     int n = 0;
@@ -220,9 +212,9 @@ print("status of the child:", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a process was forked")
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 def test_crnn_comes_first_in_a_forked_child(tmp_path):
-    """Its OpenMP may have had threads in the parent, where crnn was not."""
+    """The OpenMP that tells it how many threads it may have has lost its own in the fork."""
     library = tmp_path / "library.so"
     options = ["-x", "c", "-", "-shared", "-fPIC", "-fopenmp", "-o", library]
     subprocess.run(["cc", *options], input=PARALLEL, check=True)
@@ -231,3 +223,131 @@ def test_crnn_comes_first_in_a_forked_child(tmp_path):
         capture_output=True, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
     assert "status of the child: 7" in run.stdout, run.stderr
+
+
+NO_THREADS = """
+import os, resource, test_processes, crnn.preprocessing
+from sklearn.utils import parallel
+alone = test_processes.states(n_jobs=1)
+test_processes.long_work(1)
+if os.geteuid() == 0:
+    os.setuid(65534)  # root may start as many as it likes
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+try:
+    __import__("threading").Thread(target=print).start()
+except RuntimeError:
+    pass
+else:
+    raise SystemExit("threads can be started after all")
+assert (test_processes.states(n_jobs=2) == alone).all()
+assert (test_processes.long_work(2) == test_processes.long_work(1)).all()
+print("same bits")
+"""
+
+
+def long_work(n_jobs):
+    """A prediction of the length for which Ctrl-C needs a thread of its own."""
+    clf = fitted(n_jobs=n_jobs)
+    return clf.predict_proba(np.resize(data()[0], (4000, 40)))
+
+
+def run_script(script, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *arguments], cwd=os.path.dirname(__file__),
+        capture_output=True, text=True, timeout=TIMEOUT, check=False, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of threads are Linux's")
+def test_the_caller_does_the_work_where_no_thread_is_to_be_had():
+    run = run_script(NO_THREADS)
+    assert run.stdout == "same bits\n", run.stderr
+
+
+HANDLER = """
+import signal, sys, numpy as np, test_processes
+clf, X = test_processes.fitted(n_jobs=2), test_processes.data()[0]
+wanted, calls = clf.predict_proba(X), []
+def predict(number, frame):
+    calls.append((clf.predict_proba(X) == wanted).all())
+    signal.setitimer(signal.ITIMER_REAL, 1e-3 * np.random.rand() + 1e-5)
+signal.signal(signal.SIGALRM, predict)
+signal.setitimer(signal.ITIMER_REAL, 1e-3)
+while len(calls) < int(sys.argv[1]):
+    assert (clf.predict_proba(X) == wanted).all()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(all(calls))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers on Windows")
+def test_a_signal_handler_predicts_while_its_thread_predicts():
+    run = run_script(HANDLER, str(50 * ROUNDS))
+    assert run.stdout == "True\n", run.stderr
+
+
+FORKS = """
+import os, sys, threading, test_processes
+from threadpoolctl import ThreadpoolController
+libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+def blas():
+    return [library.num_threads for library in libraries]
+X, y = test_processes.data()
+model, over, wanted = test_processes.fitted(n_jobs=2), threading.Event(), blas()
+def predict():
+    while not over.is_set():
+        model.predict(X)
+def fork(estimator):
+    child = os.fork()
+    if child == 0:
+        before = blas()
+        model.predict(X)
+        os._exit(0 if before == blas() == wanted else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+threads = [threading.Thread(target=predict) for _ in range(int(sys.argv[2]))]
+for thread in threads:
+    thread.start()
+try:
+    model.set_params(callbacks=[fork], max_iter=int(sys.argv[1])).fit(X, y)
+finally:
+    over.set()
+print("no child hung")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")
+@pytest.mark.parametrize("company", [0, 2])
+def test_children_forked_in_the_midst_of_a_fit(company):
+    """They predict, in the company of threads too, and BLAS has the threads that it had before."""
+    run = run_script(FORKS, str(10 * ROUNDS), str(company))
+    assert run.stdout == "no child hung\n", run.stderr
+
+
+EXIT = """
+import threading, time, sys, test_processes
+X, y = test_processes.data()
+clf = test_processes.fitted(n_jobs=2).set_params(max_iter=10**6)
+threading.Thread(target=clf.fit, args=(X, y), daemon=True).start()
+time.sleep(float(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("seconds", np.linspace(0, 0.1, 2 * ROUNDS))
+def test_the_interpreter_exits_in_the_midst_of_a_fit(seconds):
+    run = run_script(EXIT, str(seconds))
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("neighbours", [0, 2])
+def test_the_bits_of_any_number_of_threads_beside_busy_neighbours(neighbours, monkeypatch):
+    wanted = states(n_jobs=1)
+    monkeypatch.setattr(_threads, "_processors", lambda: 8)
+    monkeypatch.setattr(_threads, "_openmp", list)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(neighbours)]
+    try:
+        for n_jobs in range(2, 9):
+            np.testing.assert_array_equal(states(n_jobs=n_jobs), wanted)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()

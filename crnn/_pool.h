@@ -1,0 +1,398 @@
+/* Threads that share the pieces of a call, where nobody waits for a thread that has not come.
+ *
+ * Design
+ * ------
+ * A call is cut into numbered pieces whose results do not depend on who computes them. The calling
+ * thread publishes them in a slot and takes pieces itself; workers that are awake take others, each
+ * by a compare-and-swap of the slot's ticket:
+ *
+ *     generation of the slot (32 bits) | seats (8 bits) | pieces left (24 bits)
+ *
+ * The call is over when all PIECES are done. A worker that comes late finds none left and is not
+ * missed; the caller waits only for pieces that others have begun. A worker takes a seat together
+ * with its first piece, so that no more threads take part than were asked for. The generation lets
+ * the next call use the slot at once: a worker with an old ticket cannot swap it, and it reads the
+ * rest of the slot only while it has a piece, without which the call cannot end.
+ *
+ * Waiting. A worker without work looks out for some for SPIN nanoseconds, then sleeps until a call
+ * wakes it; a caller waits for the last pieces in the same way. Whoever goes to sleep first says so
+ * and then looks once more; whoever brings or ends work does that first and then looks for sleepers.
+ * Sequentially consistent atomics keep these orders, so that no sleeper is forgotten.
+ *
+ * A machine that does something else as well takes threads off their processors for milliseconds,
+ * also in the middle of a piece. Two rules keep that from costing more than the threads gain:
+ *
+ * - A worker that finds itself on the processor of the caller moves to another one. The system
+ *   would leave it there, since all processors are busy, and the two would only take turns.
+ * - Calls keep account of the time that others' pieces saved and of the time spent waiting for
+ *   them. When the balance becomes negative, calls do their work alone for PAUSE nanoseconds, and
+ *   for twice as long each time, up to LONGEST_PAUSE, until sharing pays again.
+ *
+ * Threads are started here and nowhere else: when a call first has work for them, and for as long as
+ * the process lives. They own nothing and hold no lock while they compute, so the process may exit
+ * at any time. Where none can be had the caller does the work alone. They block signals, which are
+ * for the threads of Python. A forked child has none of its parent's threads: its pool begins empty.
+ *
+ * Several threads may call at once, each with a slot of its own, or alone when all are taken. Without
+ * POSIX threads (Windows) all calls work alone.
+ */
+#ifndef CRNN_POOL_H
+#define CRNN_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "_flush.h"
+
+/* Computes piece i of ``work`` into ``out``. */
+typedef void (*crnn_piece)(const void *work, void *out, ptrdiff_t i);
+
+static void crnn_work_alone(crnn_piece piece, const void *work, void *out, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) piece(work, out, i);
+}
+
+#if defined(__GNUC__) && !defined(_WIN32)
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+enum { CRNN_THREADS = 1 };
+
+enum {
+    SLOTS = 16,
+    MOST_PIECES = (1 << 24) - 1,
+    MOST_HELPERS = (1 << 8) - 1,
+    STACK_BYTES = 1 << 20,
+    SPIN = 100 * 1000,
+    CREDIT = 4 * 1000 * 1000, /* the highest balance, in nanoseconds: a few absences use it up */
+    PAUSE = 100 * 1000 * 1000,
+    LONGEST_PAUSE = 16 * PAUSE,
+    /* Multiply-adds that take longer than to hand work to a thread that is awake, and than to wake
+     * one: some microseconds and some tens of them. */
+    WORTH_SHARING = 1 << 18,
+    WORTH_WAKING = 1 << 20
+};
+
+#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
+#define STORE(x, value) __atomic_store_n(&(x), value, __ATOMIC_SEQ_CST)
+#define ADD(x, value) __atomic_add_fetch(&(x), value, __ATOMIC_SEQ_CST)
+#define SWAP(x, old, new)                                                                        \
+    __atomic_compare_exchange_n(&(x), &(old), new, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+/* Where threads sleep, and how many do. */
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t condition;
+    int sleepers;
+} crnn_bed;
+
+typedef struct {
+    _Alignas(64) uint64_t ticket; /* on cache lines of their own, as all threads write to them */
+    _Alignas(64) ptrdiff_t done;
+    _Alignas(64) crnn_piece piece;
+    const void *work;
+    void *out;
+    ptrdiff_t n;
+    int processor; /* of the caller */
+    int taken;
+    crnn_bed bed; /* of the caller */
+} crnn_slot;
+
+static struct {
+    crnn_slot slots[SLOTS];
+    crnn_bed bed; /* of the workers */
+    int woken;    /* sleepers that were told to get up, and have not yet */
+    int idle;     /* workers awake without work, or told to get up */
+    int n_workers;
+    pthread_mutex_t starting;
+    int64_t balance, pause, alone_until; /* nanoseconds */
+} crnn_pool;
+
+static const uint64_t SEAT = (uint64_t)1 << 24;
+
+static inline uint64_t pieces_left(uint64_t ticket) { return ticket & MOST_PIECES; }
+static inline uint64_t seats_left(uint64_t ticket) { return ticket / SEAT & MOST_HELPERS; }
+static inline uint64_t generation(uint64_t ticket) { return ticket >> 32; }
+
+static inline int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static inline void spin_once(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Whether a condition comes true within SPIN nanoseconds. */
+static int comes_soon(int (*condition)(const crnn_slot *), const crnn_slot *slot) {
+    const int64_t end = now() + SPIN;
+    do {
+        for (int i = 0; i < 16; i++) {
+            if (condition(slot)) return 1;
+            spin_once();
+        }
+    } while (now() < end);
+    return 0;
+}
+
+/* ----------------------------------- The processor of a thread ------------------------------- */
+
+#if defined(__linux__)
+
+static int this_processor(void) { return sched_getcpu(); }
+
+/* Move the calling thread to another of the processors that it may use, then allow it all again. */
+static void leave_processor(int processor) {
+    cpu_set_t allowed, others;
+    if (processor < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    others = allowed;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+        sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
+#else
+
+static int this_processor(void) { return -1; }
+
+static void leave_processor(int processor) { (void)processor; }
+
+#endif
+
+/* ----------------------------------- Taking pieces ------------------------------------------- */
+
+static int is_done(const crnn_slot *slot) { return LOAD(slot->done) == slot->n; }
+
+/* Compute pieces of the call that the ticket belongs to until none is left; returns how many. */
+static ptrdiff_t take_pieces(crnn_slot *slot, uint64_t ticket, int needs_seat) {
+    const uint64_t call = generation(ticket);
+    ptrdiff_t taken = 0;
+    while (generation(ticket) == call && pieces_left(ticket) > 0) {
+        const int sits_down = needs_seat && taken == 0;
+        if (sits_down && seats_left(ticket) == 0) break;
+        if (!SWAP(slot->ticket, ticket, ticket - 1 - (sits_down ? SEAT : 0))) continue;
+        const ptrdiff_t n = slot->n;
+        slot->piece(slot->work, slot->out, n - (ptrdiff_t)pieces_left(ticket));
+        taken++;
+        if (ADD(slot->done, 1) == n && LOAD(slot->bed.sleepers) > 0) {
+            pthread_mutex_lock(&slot->bed.mutex);
+            pthread_cond_signal(&slot->bed.condition);
+            pthread_mutex_unlock(&slot->bed.mutex);
+        }
+        ticket = LOAD(slot->ticket);
+    }
+    return taken;
+}
+
+/* ----------------------------------- Workers ------------------------------------------------- */
+
+static crnn_slot *find_work(uint64_t *ticket) {
+    for (int i = 0; i < SLOTS; i++) {
+        *ticket = LOAD(crnn_pool.slots[i].ticket);
+        if (pieces_left(*ticket) > 0 && seats_left(*ticket) > 0) return &crnn_pool.slots[i];
+    }
+    return NULL;
+}
+
+static int there_is_work(const crnn_slot *any) {
+    uint64_t ticket;
+    (void)any;
+    return find_work(&ticket) != NULL;
+}
+
+static void sleep_until_woken(void) {
+    pthread_mutex_lock(&crnn_pool.bed.mutex);
+    ADD(crnn_pool.idle, -1);
+    ADD(crnn_pool.bed.sleepers, 1);
+    if (there_is_work(NULL)) {
+        ADD(crnn_pool.bed.sleepers, -1);
+        ADD(crnn_pool.idle, 1);
+    } else {
+        while (crnn_pool.woken == 0)
+            pthread_cond_wait(&crnn_pool.bed.condition, &crnn_pool.bed.mutex);
+        crnn_pool.woken--;
+    }
+    pthread_mutex_unlock(&crnn_pool.bed.mutex);
+}
+
+/* Called by who has work; counts those that it wakes as awake, so that no second call wakes more. */
+static void wake_workers(int n) {
+    n -= LOAD(crnn_pool.idle);
+    if (n <= 0 || LOAD(crnn_pool.bed.sleepers) == 0) return;
+    pthread_mutex_lock(&crnn_pool.bed.mutex);
+    for (; n > 0 && LOAD(crnn_pool.bed.sleepers) > 0; n--) {
+        ADD(crnn_pool.bed.sleepers, -1);
+        ADD(crnn_pool.idle, 1);
+        crnn_pool.woken++;
+        pthread_cond_signal(&crnn_pool.bed.condition);
+    }
+    pthread_mutex_unlock(&crnn_pool.bed.mutex);
+}
+
+static void *work_for_ever(void *unused) {
+    uint64_t ticket;
+    crnn_flush_denormals();
+    for (;;) {
+        crnn_slot *slot = find_work(&ticket);
+        if (slot != NULL) {
+            const int processor = LOAD(slot->processor);
+            if (processor == this_processor()) leave_processor(processor);
+            ADD(crnn_pool.idle, -1);
+            take_pieces(slot, ticket, 1);
+            ADD(crnn_pool.idle, 1);
+        }
+        if (!comes_soon(there_is_work, NULL)) sleep_until_woken();
+    }
+    return unused;
+}
+
+static int start_worker(void) {
+    /* All signals but those that a thread raises itself: blocked, these would end the process
+     * without a word. */
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) sigdelset(&blocked, own[i]);
+    if (pthread_attr_init(&attributes) != 0) return 0;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    const int error = pthread_create(&thread, &attributes, work_for_ever, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error == 0;
+}
+
+/* ----------------------------------- Callers ------------------------------------------------- */
+
+static void work_alone_for_a_while(void) {
+    const int64_t pause = LOAD(crnn_pool.pause);
+    STORE(crnn_pool.alone_until, now() + pause);
+    STORE(crnn_pool.pause, pause < LONGEST_PAUSE ? 2 * pause : pause);
+    STORE(crnn_pool.balance, CREDIT / 4);
+}
+
+static void start_workers(int wanted) {
+    if (LOAD(crnn_pool.n_workers) >= wanted || pthread_mutex_trylock(&crnn_pool.starting) != 0)
+        return;
+    while (LOAD(crnn_pool.n_workers) < wanted) {
+        ADD(crnn_pool.idle, 1);
+        if (!start_worker()) {
+            ADD(crnn_pool.idle, -1);
+            work_alone_for_a_while();
+            break;
+        }
+        ADD(crnn_pool.n_workers, 1);
+    }
+    pthread_mutex_unlock(&crnn_pool.starting);
+}
+
+static void keep_account(int64_t saved, int64_t waited) {
+    const int64_t balance = LOAD(crnn_pool.balance) + saved - waited;
+    STORE(crnn_pool.balance, balance < CREDIT ? balance : CREDIT);
+    if (balance < 0)
+        work_alone_for_a_while();
+    else if (balance >= CREDIT)
+        STORE(crnn_pool.pause, PAUSE);
+}
+
+static void make_pool(void) {
+    memset(&crnn_pool, 0, sizeof crnn_pool);
+    for (int i = 0; i <= SLOTS; i++) {
+        crnn_bed *bed = i < SLOTS ? &crnn_pool.slots[i].bed : &crnn_pool.bed;
+        pthread_mutex_init(&bed->mutex, NULL);
+        pthread_cond_init(&bed->condition, NULL);
+    }
+    pthread_mutex_init(&crnn_pool.starting, NULL);
+    crnn_pool.pause = PAUSE;
+}
+
+static void make_first_pool(void) {
+    make_pool();
+    pthread_atfork(NULL, NULL, make_pool);
+}
+
+static crnn_slot *take_slot(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_first_pool);
+    for (int i = 0; i < SLOTS; i++) {
+        int taken = 0;
+        if (SWAP(crnn_pool.slots[i].taken, taken, 1)) return &crnn_pool.slots[i];
+    }
+    return NULL;
+}
+
+static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t cost) {
+    const int64_t start = now();
+    const uint64_t ticket = (generation(LOAD(slot->ticket)) + 1) << 32 |
+                            (uint64_t)n_helpers * SEAT | (uint64_t)n;
+    start_workers(n_helpers);
+    STORE(slot->processor, this_processor());
+    STORE(slot->done, 0);
+    STORE(slot->ticket, ticket);
+    if (cost >= WORTH_WAKING) wake_workers(n_helpers);
+    const ptrdiff_t own = take_pieces(slot, ticket, 0);
+    const int64_t end = now();
+    if (!comes_soon(is_done, slot)) {
+        pthread_mutex_lock(&slot->bed.mutex);
+        ADD(slot->bed.sleepers, 1);
+        while (!is_done(slot)) pthread_cond_wait(&slot->bed.condition, &slot->bed.mutex);
+        ADD(slot->bed.sleepers, -1);
+        pthread_mutex_unlock(&slot->bed.mutex);
+    }
+    /* The pieces of others would have taken as long as those of this thread. */
+    keep_account(own > 0 ? (end - start) * (n - own) / own : 0, now() - end);
+}
+
+/* Compute n pieces, with up to n_threads - 1 helpers if they cost so many multiply-adds in all, or
+ * what takes as long, that it pays. */
+static void crnn_share(crnn_piece piece, const void *work, void *out, ptrdiff_t n, int n_threads,
+                       ptrdiff_t cost) {
+    const uint64_t control = crnn_flush_denormals();
+    const ptrdiff_t helpers = (n_threads < n ? n_threads : n) - 1;
+    crnn_slot *slot = NULL;
+    if (helpers > 0 && n <= MOST_PIECES && cost >= WORTH_SHARING &&
+        now() >= LOAD(crnn_pool.alone_until))
+        slot = take_slot();
+    if (slot != NULL) {
+        slot->piece = piece;
+        slot->work = work;
+        slot->out = out;
+        slot->n = n;
+        work_together(slot, n, helpers < MOST_HELPERS ? (int)helpers : MOST_HELPERS, cost);
+        STORE(slot->taken, 0);
+    } else
+        crnn_work_alone(piece, work, out, n);
+    crnn_restore(control);
+}
+
+#undef LOAD
+#undef STORE
+#undef ADD
+#undef SWAP
+
+#else
+
+enum { CRNN_THREADS = 0 };
+
+static void crnn_share(crnn_piece piece, const void *work, void *out, ptrdiff_t n, int n_threads,
+                       ptrdiff_t cost) {
+    const uint64_t control = crnn_flush_denormals();
+    (void)n_threads;
+    (void)cost;
+    crnn_work_alone(piece, work, out, n);
+    crnn_restore(control);
+}
+
+#endif
+#endif
