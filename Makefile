@@ -22,7 +22,10 @@ test-oldest:  ## the default tests with the oldest versions that pyproject.toml 
 	.venv-oldest/bin/python -m pytest
 
 test-sanitized:  ## all default tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	tools/test_sanitized.sh
+	tools/test_sanitized.sh memory
+
+test-races:  ## kernels, threads, processes and signals under ThreadSanitizer
+	tools/test_sanitized.sh threads
 
 test-valgrind: build  ## the kernel tests under valgrind
 	tools/test_valgrind.sh tests/test_kernels.py tests/test_bounds.py
@@ -49,6 +52,7 @@ bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB 
 	$(PYTHON) benchmarks/footprint.py
 	$(PYTHON) benchmarks/text.py
 	$(PYTHON) benchmarks/denormals.py
+	$(PYTHON) benchmarks/contention.py
 
 bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-compare shows changes
 	$(PYTHON) -m pip install pytest-benchmark
@@ -60,5 +64,5 @@ lint:  ## ruff, cython-lint and mypy
 	PATH="$(dir $(abspath $(PYTHON))):$$PATH" cython-lint crnn
 	$(PYTHON) -m mypy
 
-.PHONY: help build test test-slow test-oldest test-sanitized test-valgrind test-sdist test-rounds fuzz bench \
+.PHONY: help build test test-slow test-oldest test-sanitized test-races test-valgrind test-sdist test-rounds fuzz bench \
 	bench-kernels lint

@@ -1,4 +1,4 @@
-# cython: language_level=3, wraparound=False, cdivision=True
+# cython: language_level=3, wraparound=False, cdivision=True, freethreading_compatible=True
 # cython: embedsignature=True, autotestdict=False
 # Whether indices are checked is for setup.py to say: CRNN_DEBUG=1 makes a build that does.
 """The kernels: forward loop over timesteps, back-propagation through time, head, optimisers.

@@ -75,8 +75,8 @@ PARAMETERS = """
         Source of the initial weights and of the order of the samples.
     n_jobs : int, default=None
         Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors;
-        never more than OpenMP may have (OMP_NUM_THREADS, ``threadpoolctl``), and one in a process
-        that was forked. The result does not depend on it.
+        never more than there are processors, or than OMP_NUM_THREADS and ``threadpoolctl`` allow
+        OpenMP. The result does not depend on it.
     verbose : int, default=0
         Print a line an epoch if not 0.
 """.strip()

@@ -50,8 +50,8 @@ class SimpleRNN:
         Precision of weights, computation and output.
     n_jobs : int, default=None
         Number of threads. None is 1 unless in a ``joblib.parallel_config``, -1 all processors;
-        never more than OpenMP may have (OMP_NUM_THREADS, ``threadpoolctl``), and one in a process
-        that was forked. The result does not depend on it.
+        never more than there are processors, or than OMP_NUM_THREADS and ``threadpoolctl`` allow
+        OpenMP. The result does not depend on it.
 
     Attributes
     ----------
