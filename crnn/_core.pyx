@@ -32,7 +32,7 @@ one row for each distinct token, for float series one row for each step.
 Threads share out tiles, fixed groups of tiles or fixed chunks of rows; their sums are added up in
 a fixed order. So no result depends on the number of threads. A kernel describes what is shared by a
 struct, whose arrays are of ``floating`` unless they have a type, and hands it with a function that
-computes one piece to ``crnn_share`` (see ``_pool.h``), which takes denormal numbers as zero meanwhile.
+computes one piece to ``crnn_share`` (see ``_pool.h``); denormal numbers count as zero meanwhile.
 
 At these sizes a core computes faster than its caches deliver, so what is used again is used soon:
 the gradient of a step goes into all sums that it is part of before it leaves the nearest caches.
@@ -62,6 +62,7 @@ from crnn._loops cimport (
     add,
     crnn_choose_variant,
     crnn_flush_denormals,
+    crnn_make_pool,
     crnn_piece,
     crnn_restore,
     crnn_share,
@@ -88,6 +89,8 @@ ctypedef fused index:
     int64_t
 
 choose_variant()
+if not crnn_make_pool():
+    raise MemoryError("no memory to register what a forked child has to do")
 SIMD = crnn_variant_name().decode()
 THREADS = CRNN_THREADS == 1
 ACTIVATIONS = {
@@ -147,7 +150,7 @@ cdef int require_layout(const int64_t[::1] offsets, Py_ssize_t tile) except -1:
 
 
 cdef inline Py_ssize_t count_chunks(Py_ssize_t n, Py_ssize_t size) noexcept nogil:
-    return (n + size - 1) // size
+    return n // size + (n % size != 0)
 
 
 def workspace_rows(Py_ssize_t n_rows, Py_ssize_t tile=CHUNK):

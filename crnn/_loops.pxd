@@ -14,6 +14,7 @@ cdef extern from "_pool.h" nogil:
     enum:
         CRNN_THREADS
     ctypedef void (*crnn_piece)(const void *work, void *out, ptrdiff_t i) noexcept
+    bint crnn_make_pool()
     void crnn_share(crnn_piece, const void *work, void *out, ptrdiff_t n, int n_threads, ptrdiff_t)
 
 cdef extern from "_variants.h" nogil:

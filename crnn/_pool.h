@@ -12,21 +12,21 @@
  * missed; the caller waits only for pieces that others have begun. A worker takes a seat together
  * with its first piece, so that no more threads take part than were asked for. The generation lets
  * the next call use the slot at once: a worker with an old ticket cannot swap it, and it reads the
- * rest of the slot only while it has a piece, without which the call cannot end.
+ * rest of the slot only while it has a piece; the call cannot end before that piece does.
  *
- * Waiting. A worker without work looks out for some for SPIN nanoseconds, then sleeps until a call
- * wakes it; a caller waits for the last pieces in the same way. Whoever goes to sleep first says so
- * and then looks once more; whoever brings or ends work does that first and then looks for sleepers.
- * Sequentially consistent atomics keep these orders, so that no sleeper is forgotten.
+ * Waiting. A worker without work looks for some for SPIN nanoseconds, then sleeps until a call
+ * wakes it; a caller waits for the last pieces in the same way. A thread about to sleep says so, then
+ * looks once more; a thread that brings or ends work does so, then looks for sleepers. Sequentially
+ * consistent atomics keep these orders, so that no sleeper is forgotten.
  *
- * A machine that does something else as well takes threads off their processors for milliseconds,
- * also in the middle of a piece. Two rules keep that from costing more than the threads gain:
+ * A busy machine takes threads off their processors for milliseconds, also in the middle of a piece.
+ * Two rules keep that from costing more than the threads gain:
  *
  * - A worker that finds itself on the processor of the caller moves to another one. The system
  *   would leave it there, since all processors are busy, and the two would only take turns.
- * - Calls keep account of the time that others' pieces saved and of the time spent waiting for
- *   them. When the balance becomes negative, calls do their work alone for PAUSE nanoseconds, and
- *   for twice as long each time, up to LONGEST_PAUSE, until sharing pays again.
+ * - Calls keep a balance of the time that others' pieces saved and the time spent waiting for them.
+ *   When it becomes negative, calls do their work alone for PAUSE nanoseconds, and for twice as long
+ *   each time, up to LONGEST_PAUSE, until sharing pays again.
  *
  * Threads are started here and nowhere else: when a call first has work for them, and for as long as
  * the process lives. They own nothing and hold no lock while they compute, so the process may exit
@@ -67,9 +67,10 @@ enum {
     MOST_HELPERS = (1 << 8) - 1,
     STACK_BYTES = 1 << 20,
     SPIN = 100 * 1000,
-    CREDIT = 4 * 1000 * 1000, /* the highest balance, in nanoseconds: a few absences use it up */
-    PAUSE = 100 * 1000 * 1000,
+    CREDIT = 8 * 1000 * 1000, /* the highest balance, in nanoseconds: a few absences use it up */
+    PAUSE = 20 * 1000 * 1000,
     LONGEST_PAUSE = 16 * PAUSE,
+    RETRY = 1000 * 1000 * 1000, /* nanoseconds from a failure to start a thread to the next try */
     /* Multiply-adds that take longer than to hand work to a thread that is awake, and than to wake
      * one: some microseconds and some tens of them. */
     WORTH_SHARING = 1 << 18,
@@ -108,6 +109,7 @@ static struct {
     int idle;     /* workers awake without work, or told to get up */
     int n_workers;
     pthread_mutex_t starting;
+    int64_t start_again;                 /* when threads may be started */
     int64_t balance, pause, alone_until; /* nanoseconds */
 } crnn_pool;
 
@@ -117,11 +119,16 @@ static inline uint64_t pieces_left(uint64_t ticket) { return ticket & MOST_PIECE
 static inline uint64_t seats_left(uint64_t ticket) { return ticket / SEAT & MOST_HELPERS; }
 static inline uint64_t generation(uint64_t ticket) { return ticket >> 32; }
 
-static inline int64_t now(void) {
+static inline int64_t nanoseconds(clockid_t clock) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(clock, &time);
     return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
+
+static inline int64_t now(void) { return nanoseconds(CLOCK_MONOTONIC); }
+
+/* Time that the calling thread had a processor. */
+static inline int64_t time_at_work(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 
 static inline void spin_once(void) {
 #if defined(__x86_64__)
@@ -223,7 +230,7 @@ static void sleep_until_woken(void) {
     pthread_mutex_unlock(&crnn_pool.bed.mutex);
 }
 
-/* Called by who has work; counts those that it wakes as awake, so that no second call wakes more. */
+/* Called by whoever has work. Counts those that it wakes as awake, so that no second call wakes more. */
 static void wake_workers(int n) {
     n -= LOAD(crnn_pool.idle);
     if (n <= 0 || LOAD(crnn_pool.bed.sleepers) == 0) return;
@@ -257,7 +264,7 @@ static void *work_for_ever(void *unused) {
 static int start_worker(void) {
     /* All signals but those that a thread raises itself: blocked, these would end the process
      * without a word. */
-    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t blocked, before;
@@ -275,21 +282,15 @@ static int start_worker(void) {
 
 /* ----------------------------------- Callers ------------------------------------------------- */
 
-static void work_alone_for_a_while(void) {
-    const int64_t pause = LOAD(crnn_pool.pause);
-    STORE(crnn_pool.alone_until, now() + pause);
-    STORE(crnn_pool.pause, pause < LONGEST_PAUSE ? 2 * pause : pause);
-    STORE(crnn_pool.balance, CREDIT / 4);
-}
-
 static void start_workers(int wanted) {
-    if (LOAD(crnn_pool.n_workers) >= wanted || pthread_mutex_trylock(&crnn_pool.starting) != 0)
+    if (LOAD(crnn_pool.n_workers) >= wanted || now() < LOAD(crnn_pool.start_again) ||
+        pthread_mutex_trylock(&crnn_pool.starting) != 0)
         return;
     while (LOAD(crnn_pool.n_workers) < wanted) {
         ADD(crnn_pool.idle, 1);
         if (!start_worker()) {
             ADD(crnn_pool.idle, -1);
-            work_alone_for_a_while();
+            STORE(crnn_pool.start_again, now() + RETRY);
             break;
         }
         ADD(crnn_pool.n_workers, 1);
@@ -297,12 +298,15 @@ static void start_workers(int wanted) {
     pthread_mutex_unlock(&crnn_pool.starting);
 }
 
-static void keep_account(int64_t saved, int64_t waited) {
+static void keep_balance(int64_t saved, int64_t waited) {
     const int64_t balance = LOAD(crnn_pool.balance) + saved - waited;
-    STORE(crnn_pool.balance, balance < CREDIT ? balance : CREDIT);
-    if (balance < 0)
-        work_alone_for_a_while();
-    else if (balance >= CREDIT)
+    const int64_t pause = LOAD(crnn_pool.pause), time = now();
+    if (time < LOAD(crnn_pool.alone_until)) return; /* another call has found out already */
+    STORE(crnn_pool.balance, balance < 0 ? CREDIT / 4 : balance < CREDIT ? balance : CREDIT);
+    if (balance < 0) {
+        STORE(crnn_pool.alone_until, time + pause);
+        STORE(crnn_pool.pause, pause < LONGEST_PAUSE ? 2 * pause : pause);
+    } else if (balance >= CREDIT)
         STORE(crnn_pool.pause, PAUSE);
 }
 
@@ -314,17 +318,17 @@ static void make_pool(void) {
         pthread_cond_init(&bed->condition, NULL);
     }
     pthread_mutex_init(&crnn_pool.starting, NULL);
+    crnn_pool.balance = CREDIT / 4;
     crnn_pool.pause = PAUSE;
 }
 
-static void make_first_pool(void) {
+/* Called once, at import; a forked child calls it again. Returns 0 where there is no memory for it. */
+static int crnn_make_pool(void) {
     make_pool();
-    pthread_atfork(NULL, NULL, make_pool);
+    return pthread_atfork(NULL, NULL, make_pool) == 0;
 }
 
 static crnn_slot *take_slot(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_first_pool);
     for (int i = 0; i < SLOTS; i++) {
         int taken = 0;
         if (SWAP(crnn_pool.slots[i].taken, taken, 1)) return &crnn_pool.slots[i];
@@ -333,7 +337,7 @@ static crnn_slot *take_slot(void) {
 }
 
 static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t cost) {
-    const int64_t start = now();
+    const int64_t start = time_at_work();
     const uint64_t ticket = (generation(LOAD(slot->ticket)) + 1) << 32 |
                             (uint64_t)n_helpers * SEAT | (uint64_t)n;
     start_workers(n_helpers);
@@ -342,7 +346,7 @@ static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t
     STORE(slot->ticket, ticket);
     if (cost >= WORTH_WAKING) wake_workers(n_helpers);
     const ptrdiff_t own = take_pieces(slot, ticket, 0);
-    const int64_t end = now();
+    const int64_t worked = time_at_work() - start, end = now();
     if (!comes_soon(is_done, slot)) {
         pthread_mutex_lock(&slot->bed.mutex);
         ADD(slot->bed.sleepers, 1);
@@ -351,7 +355,8 @@ static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t
         pthread_mutex_unlock(&slot->bed.mutex);
     }
     /* The pieces of others would have taken as long as those of this thread. */
-    keep_account(own > 0 ? (end - start) * (n - own) / own : 0, now() - end);
+    const double saved = own > 0 ? (double)worked * (double)(n - own) / (double)own : 0;
+    if (own < n) keep_balance((int64_t)saved, now() - end);
 }
 
 /* Compute n pieces, with up to n_threads - 1 helpers if they cost so many multiply-adds in all, or
@@ -384,6 +389,8 @@ static void crnn_share(crnn_piece piece, const void *work, void *out, ptrdiff_t 
 #else
 
 enum { CRNN_THREADS = 0 };
+
+static int crnn_make_pool(void) { return 1; }
 
 static void crnn_share(crnn_piece piece, const void *work, void *out, ptrdiff_t n, int n_threads,
                        ptrdiff_t cost) {
