@@ -70,6 +70,7 @@ enum {
     CREDIT = 8 * 1000 * 1000, /* the highest balance, in nanoseconds: a few absences use it up */
     PAUSE = 20 * 1000 * 1000,
     LONGEST_PAUSE = 16 * PAUSE,
+    COST_OF_WAITING = 3, /* who waits in vain loses the processor to others too, for some time */
     RETRY = 1000 * 1000 * 1000, /* nanoseconds from a failure to start a thread to the next try */
     /* Multiply-adds that take longer than to hand work to a thread that is awake, and than to wake
      * one: some microseconds and some tens of them. */
@@ -299,7 +300,7 @@ static void start_workers(int wanted) {
 }
 
 static void keep_balance(int64_t saved, int64_t waited) {
-    const int64_t balance = LOAD(crnn_pool.balance) + saved - waited;
+    const int64_t balance = LOAD(crnn_pool.balance) + saved - COST_OF_WAITING * waited;
     const int64_t pause = LOAD(crnn_pool.pause), time = now();
     if (time < LOAD(crnn_pool.alone_until)) return; /* another call has found out already */
     STORE(crnn_pool.balance, balance < 0 ? CREDIT / 4 : balance < CREDIT ? balance : CREDIT);
