@@ -24,9 +24,11 @@
  *
  * - A worker that finds itself on the processor of the caller moves to another one. The system
  *   would leave it there, since all processors are busy, and the two would only take turns.
- * - Calls keep a balance of the time that others' pieces saved and the time spent waiting for them.
- *   When it becomes negative, calls do their work alone for PAUSE nanoseconds, and for twice as long
- *   each time, up to LONGEST_PAUSE, until sharing pays again.
+ * - Calls compare the time that they take with what the same work took when it was done alone, and
+ *   keep a balance of what they save. When it becomes negative, calls do their work alone for PAUSE
+ *   nanoseconds, and for twice as long each time, up to LONGEST_PAUSE, until sharing pays again.
+ *   Work done alone is timed for each kind of pieces: at its first calls, in the pauses, and for
+ *   MEASURE nanoseconds every second, as neighbours come and go.
  *
  * Threads are started here and nowhere else: when a call first has work for them, and for as long as
  * the process lives. They own nothing and hold no lock while they compute, so the process may exit
@@ -70,7 +72,11 @@ enum {
     CREDIT = 8 * 1000 * 1000, /* the highest balance, in nanoseconds: a few absences use it up */
     PAUSE = 20 * 1000 * 1000,
     LONGEST_PAUSE = 16 * PAUSE,
-    COST_OF_WAITING = 3, /* who waits in vain loses the processor to others too, for some time */
+    KINDS = 32,
+    MEASURE = 10 * 1000 * 1000,
+    MEASURE_AGAIN = 1000 * 1000 * 1000,
+    MEMORY = 40 * 1000 * 1000, /* nanoseconds of work alone that count fully for its speed */
+    FIRST = 1000 * 1000,       /* and those that are needed to know it at all */
     RETRY = 1000 * 1000 * 1000, /* nanoseconds from a failure to start a thread to the next try */
     /* Multiply-adds that take longer than to hand work to a thread that is awake, and than to wake
      * one: some microseconds and some tens of them. */
@@ -103,6 +109,12 @@ typedef struct {
     crnn_bed bed; /* of the caller */
 } crnn_slot;
 
+/* The time that pieces of one kind took alone, for so many multiply-adds. */
+typedef struct {
+    crnn_piece piece;
+    int64_t time, cost;
+} crnn_speed;
+
 static struct {
     crnn_slot slots[SLOTS];
     crnn_bed bed; /* of the workers */
@@ -112,6 +124,8 @@ static struct {
     pthread_mutex_t starting;
     int64_t start_again;                 /* when threads may be started */
     int64_t balance, pause, alone_until; /* nanoseconds */
+    int64_t measure_at;
+    crnn_speed speeds[KINDS];
 } crnn_pool;
 
 static const uint64_t SEAT = (uint64_t)1 << 24;
@@ -120,16 +134,11 @@ static inline uint64_t pieces_left(uint64_t ticket) { return ticket & MOST_PIECE
 static inline uint64_t seats_left(uint64_t ticket) { return ticket / SEAT & MOST_HELPERS; }
 static inline uint64_t generation(uint64_t ticket) { return ticket >> 32; }
 
-static inline int64_t nanoseconds(clockid_t clock) {
+static inline int64_t now(void) {
     struct timespec time;
-    clock_gettime(clock, &time);
+    clock_gettime(CLOCK_MONOTONIC, &time);
     return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
-
-static inline int64_t now(void) { return nanoseconds(CLOCK_MONOTONIC); }
-
-/* Time that the calling thread had a processor. */
-static inline int64_t time_at_work(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 
 static inline void spin_once(void) {
 #if defined(__x86_64__)
@@ -299,16 +308,43 @@ static void start_workers(int wanted) {
     pthread_mutex_unlock(&crnn_pool.starting);
 }
 
-static void keep_balance(int64_t saved, int64_t waited) {
-    const int64_t balance = LOAD(crnn_pool.balance) + saved - COST_OF_WAITING * waited;
-    const int64_t pause = LOAD(crnn_pool.pause), time = now();
+/* ----------------------------------- Whether sharing pays ------------------------------------ */
+
+static crnn_speed *speed_of(crnn_piece piece) {
+    for (int i = 0; i < KINDS; i++) {
+        crnn_piece found = LOAD(crnn_pool.speeds[i].piece);
+        if (found == NULL && SWAP(crnn_pool.speeds[i].piece, found, piece)) found = piece;
+        if (found == piece) return &crnn_pool.speeds[i];
+    }
+    return NULL;
+}
+
+static int is_known(const crnn_speed *speed) { return LOAD(speed->time) >= FIRST; }
+
+static int64_t time_alone(const crnn_speed *speed, ptrdiff_t cost) {
+    return (int64_t)((double)LOAD(speed->time) / (double)LOAD(speed->cost) * (double)cost);
+}
+
+static void remember(crnn_speed *speed, ptrdiff_t cost, int64_t time) {
+    const int share = LOAD(speed->time) >= MEMORY ? 2 : 1;
+    STORE(speed->time, LOAD(speed->time) / share + time);
+    STORE(speed->cost, LOAD(speed->cost) / share + cost);
+}
+
+static void keep_balance(int64_t saved, int64_t time) {
+    const int64_t balance = LOAD(crnn_pool.balance) + saved, pause = LOAD(crnn_pool.pause);
     if (time < LOAD(crnn_pool.alone_until)) return; /* another call has found out already */
     STORE(crnn_pool.balance, balance < 0 ? CREDIT / 4 : balance < CREDIT ? balance : CREDIT);
     if (balance < 0) {
         STORE(crnn_pool.alone_until, time + pause);
         STORE(crnn_pool.pause, pause < LONGEST_PAUSE ? 2 * pause : pause);
+        STORE(crnn_pool.measure_at, time + pause + MEASURE_AGAIN);
     } else if (balance >= CREDIT)
         STORE(crnn_pool.pause, PAUSE);
+    if (time >= LOAD(crnn_pool.measure_at)) {
+        STORE(crnn_pool.alone_until, time + MEASURE);
+        STORE(crnn_pool.measure_at, time + MEASURE + MEASURE_AGAIN);
+    }
 }
 
 static void make_pool(void) {
@@ -338,7 +374,6 @@ static crnn_slot *take_slot(void) {
 }
 
 static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t cost) {
-    const int64_t start = time_at_work();
     const uint64_t ticket = (generation(LOAD(slot->ticket)) + 1) << 32 |
                             (uint64_t)n_helpers * SEAT | (uint64_t)n;
     start_workers(n_helpers);
@@ -346,8 +381,7 @@ static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t
     STORE(slot->done, 0);
     STORE(slot->ticket, ticket);
     if (cost >= WORTH_WAKING) wake_workers(n_helpers);
-    const ptrdiff_t own = take_pieces(slot, ticket, 0);
-    const int64_t worked = time_at_work() - start, end = now();
+    take_pieces(slot, ticket, 0);
     if (!comes_soon(is_done, slot)) {
         pthread_mutex_lock(&slot->bed.mutex);
         ADD(slot->bed.sleepers, 1);
@@ -355,9 +389,27 @@ static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t
         ADD(slot->bed.sleepers, -1);
         pthread_mutex_unlock(&slot->bed.mutex);
     }
-    /* The pieces of others would have taken as long as those of this thread. */
-    const double saved = own > 0 ? (double)worked * (double)(n - own) / (double)own : 0;
-    if (own < n) keep_balance((int64_t)saved, now() - end);
+}
+
+static void share_if_it_pays(crnn_piece piece, const void *work, void *out, ptrdiff_t n,
+                             int n_helpers, ptrdiff_t cost) {
+    const int64_t start = now();
+    crnn_speed *alone = speed_of(piece);
+    crnn_slot *slot = NULL;
+    if (alone != NULL && is_known(alone) && start >= LOAD(crnn_pool.alone_until)) slot = take_slot();
+    if (slot != NULL) {
+        slot->piece = piece;
+        slot->work = work;
+        slot->out = out;
+        slot->n = n;
+        work_together(slot, n, n_helpers, cost);
+        STORE(slot->taken, 0);
+        const int64_t end = now();
+        keep_balance(time_alone(alone, cost) - (end - start), end);
+    } else {
+        crnn_work_alone(piece, work, out, n);
+        if (alone != NULL) remember(alone, cost, now() - start);
+    }
 }
 
 /* Compute n pieces, with up to n_threads - 1 helpers if they cost so many multiply-adds in all, or
@@ -366,18 +418,9 @@ static void crnn_share(crnn_piece piece, const void *work, void *out, ptrdiff_t 
                        ptrdiff_t cost) {
     const uint64_t control = crnn_flush_denormals();
     const ptrdiff_t helpers = (n_threads < n ? n_threads : n) - 1;
-    crnn_slot *slot = NULL;
-    if (helpers > 0 && n <= MOST_PIECES && cost >= WORTH_SHARING &&
-        now() >= LOAD(crnn_pool.alone_until))
-        slot = take_slot();
-    if (slot != NULL) {
-        slot->piece = piece;
-        slot->work = work;
-        slot->out = out;
-        slot->n = n;
-        work_together(slot, n, helpers < MOST_HELPERS ? (int)helpers : MOST_HELPERS, cost);
-        STORE(slot->taken, 0);
-    } else
+    if (helpers > 0 && n <= MOST_PIECES && cost >= WORTH_SHARING)
+        share_if_it_pays(piece, work, out, n, helpers < MOST_HELPERS ? (int)helpers : MOST_HELPERS, cost);
+    else
         crnn_work_alone(piece, work, out, n);
     crnn_restore(control);
 }
