@@ -27,8 +27,8 @@
  * - Calls compare the time that they take with what the same work took when it was done alone, and
  *   keep a balance of what they save. When it becomes negative, calls do their work alone for PAUSE
  *   nanoseconds, and for twice as long each time, up to LONGEST_PAUSE, until sharing pays again.
- *   Work done alone is timed for each kind of pieces: at its first calls, in the pauses, and for
- *   MEASURE nanoseconds every second, as neighbours come and go.
+ *   Work alone is timed for each kind of pieces: at its first calls, in the pauses, and for MEASURE
+ *   nanoseconds every second, since neighbours come and go.
  *
  * Threads are started here and nowhere else: when a call first has work for them, and for as long as
  * the process lives. They own nothing and hold no lock while they compute, so the process may exit
@@ -68,16 +68,17 @@ enum {
     MOST_PIECES = (1 << 24) - 1,
     MOST_HELPERS = (1 << 8) - 1,
     STACK_BYTES = 1 << 20,
+    /* Nanoseconds. */
     SPIN = 100 * 1000,
-    CREDIT = 8 * 1000 * 1000, /* the highest balance, in nanoseconds: a few absences use it up */
     PAUSE = 20 * 1000 * 1000,
     LONGEST_PAUSE = 16 * PAUSE,
-    KINDS = 32,
-    MEASURE = 10 * 1000 * 1000,
-    MEASURE_AGAIN = 1000 * 1000 * 1000,
-    MEMORY = 40 * 1000 * 1000, /* nanoseconds of work alone that count fully for its speed */
-    FIRST = 1000 * 1000,       /* and those that are needed to know it at all */
-    RETRY = 1000 * 1000 * 1000, /* nanoseconds from a failure to start a thread to the next try */
+    CREDIT = 8 * 1000 * 1000,   /* the highest balance */
+    KNOWN = 1000 * 1000,        /* work alone until its speed is known */
+    REMEMBERED = 40 * KNOWN,    /* work alone beyond which what is older counts half */
+    MEASURE = 10 * 1000 * 1000, /* to work alone, to measure its speed ... */
+    EVERY = 1000 * 1000 * 1000, /* ... so long after the last time */
+    RETRY = 1000 * 1000 * 1000, /* from a failure to start a thread to the next try */
+    KINDS = 32, /* of pieces, whose speeds are kept */
     /* Multiply-adds that take longer than to hand work to a thread that is awake, and than to wake
      * one: some microseconds and some tens of them. */
     WORTH_SHARING = 1 << 18,
@@ -109,10 +110,10 @@ typedef struct {
     crnn_bed bed; /* of the caller */
 } crnn_slot;
 
-/* The time that pieces of one kind took alone, for so many multiply-adds. */
+/* How long pieces of one kind took alone. */
 typedef struct {
     crnn_piece piece;
-    int64_t time, cost;
+    int64_t time, cost; /* nanoseconds for so many multiply-adds */
 } crnn_speed;
 
 static struct {
@@ -122,9 +123,9 @@ static struct {
     int idle;     /* workers awake without work, or told to get up */
     int n_workers;
     pthread_mutex_t starting;
-    int64_t start_again;                 /* when threads may be started */
-    int64_t balance, pause, alone_until; /* nanoseconds */
-    int64_t measure_at;
+    int64_t start_again; /* when threads may be started */
+    int64_t balance, pause;
+    int64_t alone_until, measure_at;
     crnn_speed speeds[KINDS];
 } crnn_pool;
 
@@ -188,17 +189,15 @@ static void leave_processor(int processor) { (void)processor; }
 
 static int is_done(const crnn_slot *slot) { return LOAD(slot->done) == slot->n; }
 
-/* Compute pieces of the call that the ticket belongs to until none is left; returns how many. */
-static ptrdiff_t take_pieces(crnn_slot *slot, uint64_t ticket, int needs_seat) {
+/* Compute pieces of the call that the ticket belongs to until none is left. */
+static void take_pieces(crnn_slot *slot, uint64_t ticket, int needs_seat) {
     const uint64_t call = generation(ticket);
-    ptrdiff_t taken = 0;
     while (generation(ticket) == call && pieces_left(ticket) > 0) {
-        const int sits_down = needs_seat && taken == 0;
-        if (sits_down && seats_left(ticket) == 0) break;
-        if (!SWAP(slot->ticket, ticket, ticket - 1 - (sits_down ? SEAT : 0))) continue;
+        if (needs_seat && seats_left(ticket) == 0) break;
+        if (!SWAP(slot->ticket, ticket, ticket - 1 - (needs_seat ? SEAT : 0))) continue;
+        needs_seat = 0;
         const ptrdiff_t n = slot->n;
         slot->piece(slot->work, slot->out, n - (ptrdiff_t)pieces_left(ticket));
-        taken++;
         if (ADD(slot->done, 1) == n && LOAD(slot->bed.sleepers) > 0) {
             pthread_mutex_lock(&slot->bed.mutex);
             pthread_cond_signal(&slot->bed.condition);
@@ -206,7 +205,6 @@ static ptrdiff_t take_pieces(crnn_slot *slot, uint64_t ticket, int needs_seat) {
         }
         ticket = LOAD(slot->ticket);
     }
-    return taken;
 }
 
 /* ----------------------------------- Workers ------------------------------------------------- */
@@ -310,6 +308,7 @@ static void start_workers(int wanted) {
 
 /* ----------------------------------- Whether sharing pays ------------------------------------ */
 
+/* The entry of a kind, made at its first call; NULL where all are taken. */
 static crnn_speed *speed_of(crnn_piece piece) {
     for (int i = 0; i < KINDS; i++) {
         crnn_piece found = LOAD(crnn_pool.speeds[i].piece);
@@ -319,16 +318,18 @@ static crnn_speed *speed_of(crnn_piece piece) {
     return NULL;
 }
 
-static int is_known(const crnn_speed *speed) { return LOAD(speed->time) >= FIRST; }
+static int may_share(const crnn_speed *alone, int64_t time) {
+    return LOAD(alone->time) >= KNOWN && time >= LOAD(crnn_pool.alone_until);
+}
 
 static int64_t time_alone(const crnn_speed *speed, ptrdiff_t cost) {
     return (int64_t)((double)LOAD(speed->time) / (double)LOAD(speed->cost) * (double)cost);
 }
 
 static void remember(crnn_speed *speed, ptrdiff_t cost, int64_t time) {
-    const int share = LOAD(speed->time) >= MEMORY ? 2 : 1;
-    STORE(speed->time, LOAD(speed->time) / share + time);
-    STORE(speed->cost, LOAD(speed->cost) / share + cost);
+    const int fade = LOAD(speed->time) >= REMEMBERED ? 2 : 1;
+    STORE(speed->time, LOAD(speed->time) / fade + time);
+    STORE(speed->cost, LOAD(speed->cost) / fade + cost);
 }
 
 static void keep_balance(int64_t saved, int64_t time) {
@@ -338,12 +339,12 @@ static void keep_balance(int64_t saved, int64_t time) {
     if (balance < 0) {
         STORE(crnn_pool.alone_until, time + pause);
         STORE(crnn_pool.pause, pause < LONGEST_PAUSE ? 2 * pause : pause);
-        STORE(crnn_pool.measure_at, time + pause + MEASURE_AGAIN);
+        STORE(crnn_pool.measure_at, time + pause + EVERY);
     } else if (balance >= CREDIT)
         STORE(crnn_pool.pause, PAUSE);
     if (time >= LOAD(crnn_pool.measure_at)) {
         STORE(crnn_pool.alone_until, time + MEASURE);
-        STORE(crnn_pool.measure_at, time + MEASURE + MEASURE_AGAIN);
+        STORE(crnn_pool.measure_at, time + MEASURE + EVERY);
     }
 }
 
@@ -373,37 +374,40 @@ static crnn_slot *take_slot(void) {
     return NULL;
 }
 
-static void work_together(crnn_slot *slot, ptrdiff_t n, int n_helpers, ptrdiff_t cost) {
+static void wait_until_done(crnn_slot *slot) {
+    if (comes_soon(is_done, slot)) return;
+    pthread_mutex_lock(&slot->bed.mutex);
+    ADD(slot->bed.sleepers, 1);
+    while (!is_done(slot)) pthread_cond_wait(&slot->bed.condition, &slot->bed.mutex);
+    ADD(slot->bed.sleepers, -1);
+    pthread_mutex_unlock(&slot->bed.mutex);
+}
+
+static void work_together(crnn_slot *slot, crnn_piece piece, const void *work, void *out,
+                          ptrdiff_t n, int n_helpers, int wake) {
     const uint64_t ticket = (generation(LOAD(slot->ticket)) + 1) << 32 |
                             (uint64_t)n_helpers * SEAT | (uint64_t)n;
+    slot->piece = piece;
+    slot->work = work;
+    slot->out = out;
+    slot->n = n;
     start_workers(n_helpers);
     STORE(slot->processor, this_processor());
     STORE(slot->done, 0);
     STORE(slot->ticket, ticket);
-    if (cost >= WORTH_WAKING) wake_workers(n_helpers);
+    if (wake) wake_workers(n_helpers);
     take_pieces(slot, ticket, 0);
-    if (!comes_soon(is_done, slot)) {
-        pthread_mutex_lock(&slot->bed.mutex);
-        ADD(slot->bed.sleepers, 1);
-        while (!is_done(slot)) pthread_cond_wait(&slot->bed.condition, &slot->bed.mutex);
-        ADD(slot->bed.sleepers, -1);
-        pthread_mutex_unlock(&slot->bed.mutex);
-    }
+    wait_until_done(slot);
+    STORE(slot->taken, 0);
 }
 
 static void share_if_it_pays(crnn_piece piece, const void *work, void *out, ptrdiff_t n,
                              int n_helpers, ptrdiff_t cost) {
     const int64_t start = now();
     crnn_speed *alone = speed_of(piece);
-    crnn_slot *slot = NULL;
-    if (alone != NULL && is_known(alone) && start >= LOAD(crnn_pool.alone_until)) slot = take_slot();
+    crnn_slot *slot = alone != NULL && may_share(alone, start) ? take_slot() : NULL;
     if (slot != NULL) {
-        slot->piece = piece;
-        slot->work = work;
-        slot->out = out;
-        slot->n = n;
-        work_together(slot, n, n_helpers, cost);
-        STORE(slot->taken, 0);
+        work_together(slot, piece, work, out, n, n_helpers, cost >= WORTH_WAKING);
         const int64_t end = now();
         keep_balance(time_alone(alone, cost) - (end - start), end);
     } else {
@@ -419,7 +423,8 @@ static void crnn_share(crnn_piece piece, const void *work, void *out, ptrdiff_t 
     const uint64_t control = crnn_flush_denormals();
     const ptrdiff_t helpers = (n_threads < n ? n_threads : n) - 1;
     if (helpers > 0 && n <= MOST_PIECES && cost >= WORTH_SHARING)
-        share_if_it_pays(piece, work, out, n, helpers < MOST_HELPERS ? (int)helpers : MOST_HELPERS, cost);
+        share_if_it_pays(piece, work, out, n, helpers < MOST_HELPERS ? (int)helpers : MOST_HELPERS,
+                         cost);
     else
         crnn_work_alone(piece, work, out, n);
     crnn_restore(control);
