@@ -27,7 +27,7 @@
  * - Calls compare the time that they take with what the same work took when it was done alone, and
  *   keep a balance of what they save. When it becomes negative, calls do their work alone for PAUSE
  *   nanoseconds, and for twice as long each time, up to LONGEST_PAUSE, until sharing pays again.
- *   Work alone is timed for each kind of pieces: at its first calls, in the pauses, and for MEASURE
+ *   Work alone is timed for each kind of pieces: in the pauses, after the first call, and for MEASURE
  *   nanoseconds every second, since neighbours come and go.
  *
  * Threads are started here and nowhere else: when a call first has work for them, and for as long as
@@ -72,9 +72,8 @@ enum {
     SPIN = 100 * 1000,
     PAUSE = 20 * 1000 * 1000,
     LONGEST_PAUSE = 16 * PAUSE,
-    CREDIT = 8 * 1000 * 1000,   /* the highest balance */
-    KNOWN = 1000 * 1000,        /* work alone until its speed is known */
-    REMEMBERED = 40 * KNOWN,    /* work alone beyond which what is older counts half */
+    CREDIT = 8 * 1000 * 1000, /* the highest balance */
+    REMEMBERED = 40 * 1000 * 1000, /* work alone beyond which what is older counts half */
     MEASURE = 10 * 1000 * 1000, /* to work alone, to measure its speed ... */
     EVERY = 1000 * 1000 * 1000, /* ... so long after the last time */
     RETRY = 1000 * 1000 * 1000, /* from a failure to start a thread to the next try */
@@ -318,12 +317,10 @@ static crnn_speed *speed_of(crnn_piece piece) {
     return NULL;
 }
 
-static int may_share(const crnn_speed *alone, int64_t time) {
-    return LOAD(alone->time) >= KNOWN && time >= LOAD(crnn_pool.alone_until);
-}
-
-static int64_t time_alone(const crnn_speed *speed, ptrdiff_t cost) {
-    return (int64_t)((double)LOAD(speed->time) / (double)LOAD(speed->cost) * (double)cost);
+/* Time that work would take alone, or ``otherwise`` while nothing is known of its kind. */
+static int64_t time_alone(const crnn_speed *speed, ptrdiff_t cost, int64_t otherwise) {
+    const int64_t known = LOAD(speed->cost);
+    return known > 0 ? (int64_t)((double)LOAD(speed->time) / (double)known * (double)cost) : otherwise;
 }
 
 static void remember(crnn_speed *speed, ptrdiff_t cost, int64_t time) {
@@ -405,11 +402,12 @@ static void share_if_it_pays(crnn_piece piece, const void *work, void *out, ptrd
                              int n_helpers, ptrdiff_t cost) {
     const int64_t start = now();
     crnn_speed *alone = speed_of(piece);
-    crnn_slot *slot = alone != NULL && may_share(alone, start) ? take_slot() : NULL;
+    crnn_slot *slot =
+        alone != NULL && start >= LOAD(crnn_pool.alone_until) ? take_slot() : NULL;
     if (slot != NULL) {
         work_together(slot, piece, work, out, n, n_helpers, cost >= WORTH_WAKING);
-        const int64_t end = now();
-        keep_balance(time_alone(alone, cost) - (end - start), end);
+        const int64_t end = now(), time = end - start;
+        keep_balance(time_alone(alone, cost, time) - time, end);
     } else {
         crnn_work_alone(piece, work, out, n);
         if (alone != NULL) remember(alone, cost, now() - start);
