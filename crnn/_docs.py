@@ -6,12 +6,15 @@ PARAMETERS = """
     embedding_dim : int, default=32
         Size of the vector learned for each token, E. Float series have no embedding.
     vocabulary_size : int, default=None
-        Number of token ids, V: ids run from 0 (padding) to V - 1. None takes the largest id seen
-        by ``fit``, plus one.
+        Number of token ids, V: ids run from 0 (padding) to V - 1, and a higher one is an error.
+        None takes the largest id seen by ``fit`` and adds a row for all higher ids, one unknown
+        word whose vector is zero and never trains.
     input : {"auto", "tokens", "series"}, default="auto"
         How to read X. "auto" takes integers (arrays of shape (n_samples, timesteps), or lists of
         integer sequences) as token ids and floats (arrays of shape (n_samples, timesteps) or
-        (n_samples, timesteps, features), or lists of 1-D or 2-D arrays) as series.
+        (n_samples, timesteps, features), or lists of 1-D or 2-D arrays) as series. Any container
+        of sequences does, such as a column of pandas, polars or pyarrow; integers beside floats
+        are an error.
     activation : {"tanh", "relu", "sigmoid", "linear"}, default="tanh"
         The function f.
     mask_zero : bool, default=False
@@ -89,12 +92,12 @@ ATTRIBUTES = """
     n_iter_ : int
         Epochs done, over all calls that continued one another.
     n_features_in_ : int
-        Width of X, if it was an array.
+        Width of X, if it was an array; sequences of a list have any length.
     history_ : dict of str -> list of float
         Loss and metric of each epoch, the mean over the samples while the weights change; with
         validation data the same at its end, by names that begin with ``val_``.
     embedding_ : ndarray of shape (vocabulary_size, embedding_dim)
-        For token ids only.
+        For token ids only. With ``vocabulary_size=None`` the last row is that of unknown words.
     kernel_ : ndarray of shape (embedding_dim or features, units)
     recurrent_kernel_ : ndarray of shape (units, units)
     bias_ : ndarray of shape (units,)

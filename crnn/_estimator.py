@@ -1,6 +1,7 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -325,6 +326,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = self.input == "tokens"
         return tags
 
     # What fit is made of
@@ -338,6 +340,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             if not resume:
                 model._prepare(raw, y)
             check_shapes(model, model._shapes(raw))
+            model._warn_of_unknown(raw)
             parts = split(model, X, y, model._samples(raw, y, weights), X_val, y_val)
             model._check_plan(fingerprint(*parts))
             with epochs.of(attempt):
@@ -404,7 +407,11 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             f"Training weights of the shapes {shapes}",
             "Lower vocabulary_size, embedding_dim or units.",
         )
-        to_attributes(self, draw(self._rng, shapes, self.dtype))
+        parameters = draw(self._rng, shapes, self.dtype)
+        if "embedding" in parameters and self.vocabulary_size is None:
+            unknown = np.zeros((1, self.embedding_dim), self.dtype)
+            parameters["embedding"] = np.concatenate([parameters["embedding"], unknown])
+        to_attributes(self, parameters)
         self._optimizer_state = self._new_optimizer().state
         self._progress, self._split_seed = new_progress(), None
         self.history_ = {}
@@ -419,13 +426,27 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
-            V = int(integer_ids(raw.values).max(initial=0)) + 1
+            V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
             if V > MOST_IDS:
                 raise ValueError(
                     f"X contains the token id {V - 1}, but ids go up to {MOST_IDS - 1}. Number the "
                     "words from 1, or set input='series' for integer series."
                 )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
+
+    def _warn_of_unknown(self, raw):
+        """Ids that an earlier call has not seen are read as unknown, in training too."""
+        if self.vocabulary_size is not None or not hasattr(self, "embedding_"):
+            return
+        highest, known = raw.values.max(initial=0), len(self.embedding_) - 2
+        if highest > known:
+            warnings.warn(
+                f"X contains token ids up to {highest}, but the first call saw ids up to {known}. "
+                "The others are read as one unknown word that never trains; pass vocabulary_size "
+                "to train them.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _new_optimizer(self):
         options = {
@@ -443,7 +464,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         return as_sequences(
             raw,
             tokens=tokens,
-            vocabulary_size=len(self.embedding_) if tokens else None,
+            n_rows=len(self.embedding_) if tokens else None,
+            open_vocabulary=self.vocabulary_size is None,
             n_features=len(self.kernel_),
             mask_zero=self.mask_zero,
             dtype=self.dtype,
@@ -466,6 +488,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
         check_shapes(self, self._shapes(raw))
+        self._warn_of_unknown(raw)
         self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
 
@@ -493,5 +516,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """The network with the fitted attributes as its weights."""
         n_threads = n_threads_for(self.n_jobs)
         parameters = from_attributes(self, copy=copy)
-        network = Network(parameters, self.activation, n_threads, Workspace())
+        network = Network(
+            parameters, self.activation, n_threads, Workspace(), self.vocabulary_size is None
+        )
         return Trainer(network, n_threads, self.out_activation_)

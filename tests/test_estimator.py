@@ -276,11 +276,16 @@ def bad_fits():
     )
     yield "no features", {}, (S[..., :0], z), r"0 feature\(s\) in a timestep"
     yield "empty", {}, (np.zeros((0, 5)), []), r"Found array with 0 sample\(s\)"
-    yield "empty list", {}, ([], []), "Expected 2D array, got 1D array"
+    yield "empty list", {}, ([], []), r"X is empty: found 0 sample\(s\)"
     yield "length of y", {}, (X, y[:-1]), r"inconsistent numbers of samples: \[60, 59\]"
     yield "one class", {}, (X, y * 0), "at least two classes, but y contains only one class: .*0"
     yield "text", {}, (["a b", "c d"], [0, 1]), "X contains text .'a b'.*SequenceVectorizer"
-    yield "no ids", {"input": "tokens"}, (S[..., 0], z), "no token id. Pass integers, or set input="
+    yield (
+        "no ids",
+        {"input": "tokens"},
+        (S[..., 0], z),
+        "not a token id. Pass integers, or set input=",
+    )
     yield "features", {}, ([S[0], S[1, :, :2]], [0, 1]), r"X\[1\] has shape \(8, 2\), but"
     yield "dimensions", {}, (S[..., None], z), "Found array with dim 4"
     yield "no tail", {"validation_fraction": 0.999}, (X, y), "validation_fraction=0.999 leaves none"
@@ -319,10 +324,11 @@ def test_bad_fits_name_the_remedy_and_change_nothing(options, arguments, message
 
 def test_bad_predictions():
     X, y = token_lists()
-    clf = small().fit(pad_sequences(X, maxlen=12), y)
-    with pytest.raises(ValueError, match=r"token id 99, but vocabulary_size=12 .* refit"):
-        clf.predict([[1, 99]])
-    with pytest.raises(ValueError, match=r"X has 5 features, .* is expecting 12 features"):
+    clf = small(vocabulary_size=12).fit(pad_sequences(X, maxlen=12), y)
+    message = r"X\[1\] at timestep 2 is the token id 99, but vocabulary_size=12 .* refit"
+    with pytest.raises(ValueError, match=message):
+        clf.predict([[1, 2], [1, 2, 99]])
+    with pytest.raises(ValueError, match=r"X has 5 features, .* its arrays had 12 timesteps"):
         clf.predict(np.ones((2, 5), int))
     assert clf.predict([[1] * 5]).shape == (1,)  # lists have any length
     S, z = series()

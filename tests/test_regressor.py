@@ -174,7 +174,7 @@ def test_a_column_of_sequences_is_one_feature():
         columns.set_output(transform="pandas")
         names = list(columns.fit_transform(frame, Y[:, 1]).columns)
         assert names == [*(f"rnn__simplernntransformer{i}" for i in range(2)), "n__n"]
-        with pytest.raises(ValueError, match="a sequence in a cell; pass that column alone"):
+        with pytest.raises(ValueError, match="sequences in its cells; pass that column alone"):
             network.fit(frame[["ids"]], Y[:, 1])
 
 
