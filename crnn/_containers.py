@@ -156,6 +156,23 @@ def _is_missing(x):
     return x is None or is_pandas_na(x) or (isinstance(x, Real) and x != x)
 
 
+def without_missing(y):
+    """Targets of which none is missing; tensors as arrays."""
+    if hasattr(y, "__dlpack__"):
+        y = np.asarray(y)
+    items = np.empty(0) if issparse(y) else np.asarray(y)
+    if items.dtype.kind in "fO":
+        test = np.frompyfunc(_is_missing, 1, 1) if items.dtype.kind == "O" else np.isnan
+        gaps = np.argwhere(test(items).astype(bool))
+        if len(gaps):
+            place = ", ".join(map(str, gaps[0]))
+            raise ValueError(
+                f"Input y contains NaN: y[{place}] is {items[tuple(gaps[0])]}. Drop the samples "
+                "without a target."
+            )
+    return y
+
+
 def check_one_kind(arrays, names):
     """Refuse integers beside floats, of which nobody can tell whether they are ids."""
     filled = [i for i, array in enumerate(arrays) if array.size]

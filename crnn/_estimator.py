@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
+from crnn._containers import without_missing
 from crnn._core import ACTIVATIONS
 from crnn._fit import Fit, fingerprint, unchanged_on_error
 from crnn._held_out import split
@@ -384,7 +385,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         raw = read(self, X, reset=reset)
-        y = self._check_target(y)
+        y = self._check_target(without_missing(y))
         check_consistent_length(raw, y)
         weights = _check_sample_weight(sample_weight, y, copy=True)
         with np.errstate(over="ignore"):  # an error says it better than a warning

@@ -206,3 +206,29 @@ def test_the_width_of_arrays(kind):
     with pytest.raises(ValueError, match=r"its arrays had 3 timesteps in fit. Pass a list"):
         clf.predict(np.ones((2, 5), kind))
     assert clf.predict(list(np.ones((2, 5), kind))).shape == (2,)
+
+
+LABELS = {
+    "list with None": [0, None],
+    "list with NaN": [0.0, np.nan],
+    "text with NaN": np.array(["a", np.nan], object),
+    "text with None": np.array(["a", None], object),
+    "labels": np.array([[0, None]], object).repeat(2, axis=0).T,
+}
+
+
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("cls", [SimpleRNNClassifier, SimpleRNNRegressor])
+def test_missing_targets(cls, y):
+    model = cls(3)
+    with pytest.raises(ValueError, match=r"Input y contains NaN: y\[1.*\] is .*\. Drop"):
+        model.fit([[1], [2]], y)
+    assert not hasattr(model, "n_iter_")
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "string", "boolean", "category"])
+def test_missing_targets_of_pandas(dtype):
+    pd = pytest.importorskip("pandas")
+    y = pd.Series(["a" if dtype in ("string", "category") else 1, None], dtype=dtype)
+    with pytest.raises(ValueError, match=r"Input y contains NaN: y\[1\] is"):
+        small().fit([[1], [2]], y)
