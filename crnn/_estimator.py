@@ -331,7 +331,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
-        epochs = Epochs(self, X, y, self._plan["epochs_left"] if resume else self.max_iter)
+        n_epochs = self._plan["epochs_left"] if resume else self.max_iter
+        epochs = Epochs(self, X, y, sample_weight, n_epochs)
         with unchanged_on_error(self) as attempt:
             model = attempt.model
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
