@@ -39,7 +39,7 @@ from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state, steady
 from crnn._threads import n_threads_for
 from crnn._training import Samples, Trainer
-from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
+from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, quiet, validated
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
@@ -267,6 +267,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
+    @quiet
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
@@ -299,6 +300,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         save(self, path)
 
     @classmethod
+    @quiet
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read an estimator that ``save`` has written.
 
@@ -318,6 +320,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """
         return load(cls, path)
 
+    @quiet
     def __setstate__(self, state):
         super().__setstate__(state)
         check_state(self)
@@ -341,8 +344,9 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             check_shapes(model, model._shapes(raw))
             parts = split(model, X, y, model._samples(raw, y, weights), X_val, y_val)
             model._check_plan(fingerprint(*parts))
+            fit = Fit(model, *parts)
             with epochs.of(attempt):
-                Fit(model, *parts).run(attempt, epochs)
+                fit.run(attempt, epochs)
         return self
 
     def _prepare(self, raw, y):
@@ -485,8 +489,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         out = method(self._trainer(), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
-                "The states of the network left the numbers; scale X to about unit size, or look "
-                "for infinite or very large weights."
+                "The network produced NaN or infinity; scale X to about unit size, or look for "
+                "infinite or very large weights."
             )
         return out
 

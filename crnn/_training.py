@@ -1,5 +1,6 @@
 """Epochs: batches in, weights and history out."""
 
+from contextvars import copy_context
 from functools import partial, wraps
 from math import isfinite
 from typing import NamedTuple
@@ -38,12 +39,15 @@ class Samples(NamedTuple):
 
 
 def interruptible(method):
-    """Have a method of a trainer end at Ctrl-C, even in the midst of a batch that takes long."""
+    """Have a method of a trainer end at Ctrl-C, even in the midst of a batch that takes long.
+
+    It runs in the context of the caller, of which ``np.errstate`` is part, in whatever thread.
+    """
 
     @wraps(method)
     def wrapper(trainer, sequences, *arguments):
         F, H = trainer.network.parameters["kernel"].shape
-        task = partial(method, trainer, sequences, *arguments)
+        task = partial(copy_context().run, method, trainer, sequences, *arguments)
         # Each weight is in one product of the forward pass and in two of the backward pass.
         if 3 * int(sequences.lengths.sum()) * H * (F + H) < LONG:
             return task()
@@ -53,7 +57,7 @@ def interruptible(method):
 
 
 class NotFiniteError(ValueError):
-    """Training that has left the numbers."""
+    """Training that produced NaN or infinity."""
 
 
 class Trainer:
@@ -76,7 +80,6 @@ class Trainer:
         )
 
     @interruptible
-    @np.errstate(over="ignore", invalid="ignore")  # the errors below say it better than a warning
     def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer):
         """One pass in the order of ``indices``; returns mean loss and metric on the way by name."""
         totals = np.zeros(2)
