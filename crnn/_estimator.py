@@ -44,8 +44,8 @@ from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
-# Parameters that change nothing about the weights to which a fit comes, or not any more.
-WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "verbose", "warm_start")
+# Parameters that do not, or no longer, change the weights to which a fit comes.
+WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
@@ -91,7 +91,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "shuffle": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "stratify": ["boolean"],
-        "scoring": [StrOptions(set(get_scorer_names())), list, tuple, None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, dict, None],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -126,7 +126,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         shuffle: bool = True,
         validation_fraction: float = 0.0,
         stratify: bool = False,
-        scoring: str | Sequence[str] | None = None,
+        scoring: Scoring = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -342,7 +342,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             if not resume:
                 model._prepare(raw, y)
             check_shapes(model, model._shapes(raw))
-            parts = split(model, X, y, model._samples(raw, y, weights), X_val, y_val)
+            parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
             fit = Fit(model, *parts)
             with epochs.of(attempt):
@@ -388,9 +388,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         raw = read(self, X, reset=reset)
         y = self._check_target(y)
         check_consistent_length(raw, y)
-        weights = _check_sample_weight(sample_weight, y, copy=True)
-        with np.errstate(over="ignore"):  # an error says it better than a warning
-            weights = weights.astype(self.dtype, copy=False)
+        weights = _check_sample_weight(sample_weight, y, dtype=np.float64)
         assert_all_finite(weights, input_name="sample_weight")
         if (weights < 0).any():
             raise ValueError("sample_weight cannot contain negative weights.")
@@ -463,9 +461,10 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 "The weights of all samples to train on are zero, by sample_weight or "
                 "class_weight; give some of them a positive weight."
             )
-        return samples
+        return samples.scaled(self.dtype)
 
     def _weigh(self, samples):
+        """Samples with all weights that the user asks for multiplied."""
         return samples
 
     def _fit_part(self, raw, y, weights, attempt):

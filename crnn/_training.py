@@ -27,7 +27,10 @@ OBJECTIVES = {
 
 
 class Samples(NamedTuple):
-    """Sequences with their targets, (n, K) floats or (n,) class numbers, and weights (n,)."""
+    """Sequences with their targets, (n, K) floats or (n,) class numbers, and weights (n,).
+
+    Weights are as the user passed them, in double precision, until they are ``scaled``.
+    """
 
     sequences: Sequences
     targets: np.ndarray
@@ -36,6 +39,11 @@ class Samples(NamedTuple):
     def take(self, part):
         """The samples of a slice or of an array of places."""
         return Samples(*(array[part] for array in self))
+
+    def scaled(self, dtype):
+        """The samples with weights of mean 1, so that a common factor changes nothing."""
+        weights = self.weights / self.weights.max()  # whose sum cannot overflow
+        return self._replace(weights=(weights / weights.mean()).astype(dtype))
 
 
 def interruptible(method):
@@ -66,6 +74,8 @@ class Trainer:
     def __init__(self, network, n_threads, out_activation):
         self.network = network
         self.loss, self.metric = OBJECTIVES[out_activation]
+        if out_activation == "logistic" and len(network.parameters["head_bias"]) > 1:
+            self.metric = "binary_accuracy"  # of labels; "accuracy" is that of whole samples
         self.n_threads = n_threads
         embedding = network.parameters.get("embedding")
         self.vocabulary_size = None if embedding is None else len(embedding)
@@ -116,7 +126,7 @@ class Trainer:
         return self._row(totals, weights, "val_")
 
     def _row(self, totals, weights, prefix=""):
-        total = max(np.sum(weights, dtype=np.float64), np.finfo(np.float64).tiny)
+        total = np.sum(weights, dtype=np.float64)
         names = prefix + "loss", prefix + self.metric
         return dict(zip(names, (np.asarray(totals) / total).tolist(), strict=True))
 
