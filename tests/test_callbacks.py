@@ -222,6 +222,17 @@ def test_what_is_no_callback(callback):
     assert pickle.dumps(clf) == before
 
 
+def test_checks_come_before_callbacks():
+    class Begun(EarlyStopping):
+        def begin(self, estimator):
+            raise AssertionError("too early")
+
+    X, y = data()
+    clf = small(callbacks=[Begun("loss")], validation_fraction=0.5)
+    with pytest.raises(ValueError, match="f_one"):
+        clf.set_params(scoring=["f_one"]).fit(X, y)
+
+
 @has_callbacks
 def test_a_progress_bar_over_a_search(capfd):
     pytest.importorskip("rich", reason="rich is not installed")
