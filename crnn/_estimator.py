@@ -41,13 +41,13 @@ from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state, steady
 from crnn._threads import n_threads_for
 from crnn._training import Samples, Trainer
-from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
+from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, quiet, validated
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
-# Parameters that change nothing about the weights to which a fit comes, or not any more.
-WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "verbose", "warm_start")
+# Parameters that do not, or no longer, change the weights to which a fit comes.
+WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
@@ -93,7 +93,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "shuffle": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "stratify": ["boolean"],
-        "scoring": [StrOptions(set(get_scorer_names())), list, tuple, None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, dict, None],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -128,7 +128,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         shuffle: bool = True,
         validation_fraction: float = 0.0,
         stratify: bool = False,
-        scoring: str | Sequence[str] | None = None,
+        scoring: Scoring = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -269,6 +269,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
+    @quiet
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
@@ -301,6 +302,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         save(self, path)
 
     @classmethod
+    @quiet
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read an estimator that ``save`` has written.
 
@@ -320,6 +322,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """
         return load(cls, path)
 
+    @quiet
     def __setstate__(self, state):
         super().__setstate__(state)
         check_state(self)
@@ -334,7 +337,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
-        epochs = Epochs(self, X, y, self._plan["epochs_left"] if resume else self.max_iter)
+        n_epochs = self._plan["epochs_left"] if resume else self.max_iter
+        epochs = Epochs(self, X, y, sample_weight, n_epochs)
         with unchanged_on_error(self) as attempt:
             model = attempt.model
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
@@ -342,10 +346,11 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 model._prepare(raw, y)
             check_shapes(model, model._shapes(raw))
             model._warn_of_unknown(raw)
-            parts = split(model, X, y, model._samples(raw, y, weights), X_val, y_val)
+            parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
+            fit = Fit(model, *parts)
             with epochs.of(attempt):
-                Fit(model, *parts).run(attempt, epochs)
+                fit.run(attempt, epochs)
         return self
 
     def _prepare(self, raw, y):
@@ -387,9 +392,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         raw = read(self, X, reset=reset)
         y = self._check_target(without_missing(y))
         check_consistent_length(raw, y)
-        weights = _check_sample_weight(sample_weight, y, copy=True)
-        with np.errstate(over="ignore"):  # an error says it better than a warning
-            weights = weights.astype(self.dtype, copy=False)
+        weights = _check_sample_weight(sample_weight, y, dtype=np.float64)
         assert_all_finite(weights, input_name="sample_weight")
         if (weights < 0).any():
             raise ValueError("sample_weight cannot contain negative weights.")
@@ -481,9 +484,10 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 "The weights of all samples to train on are zero, by sample_weight or "
                 "class_weight; give some of them a positive weight."
             )
-        return samples
+        return samples.scaled(self.dtype)
 
     def _weigh(self, samples):
+        """Samples with all weights that the user asks for multiplied."""
         return samples
 
     def _fit_part(self, raw, y, weights, attempt):
@@ -508,8 +512,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         out = method(self._trainer(), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
-                "The states of the network left the numbers; scale X to about unit size, or look "
-                "for infinite or very large weights."
+                "The network produced NaN or infinity; scale X to about unit size, or look for "
+                "infinite or very large weights."
             )
         return out
 

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_html_repr
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
@@ -159,6 +160,28 @@ def test_validation_fraction_is_the_tail():
     proba = tail.predict_proba(X[37:])[np.arange(13), y[37:]]
     np.testing.assert_allclose(tail.history_["val_loss"][-1], -np.log(proba).mean(), rtol=1e-5)
     assert tail.history_["val_accuracy"][-1] == pytest.approx(tail.score(X[37:], y[37:]))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"learning_rate": -1}, {"optimizer": "adamw"}, {"batch_size": -5}, {"units": 0}]
+)
+def test_parameters_are_checked_by_whatever_trains(wrong):
+    def power_cut(estimator):
+        raise KeyboardInterrupt
+
+    X, y = token_lists()
+    clf = small(callbacks=[power_cut])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    before = pickle.dumps(clf.set_params(callbacks=None, **wrong))
+    name = next(iter(wrong))
+    for method in (clf.fit, clf.partial_fit, clf.resume):
+        with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of SimpleRNN"):
+            method(X, y)
+        assert pickle.dumps(clf) == before
+    reg = SimpleRNNRegressor(4, max_iter=1).fit(X, y).set_params(**wrong)
+    with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of SimpleRNN"):
+        reg.partial_fit(X, y)
 
 
 def test_class_weight_is_a_sample_weight():
