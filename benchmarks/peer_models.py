@@ -41,10 +41,7 @@ class Crnn:
 
         self.X, self.y = X, y
         self.clf.set_params(warm_start=False, max_iter=1).fit(X[:2], [0, 1])
-        for name in {"embedding", "kernel", "recurrent_kernel", "bias"} & set(self.weights):
-            setattr(self.clf, f"{name}_", self.weights[name].copy())
-        self.clf.coef_ = self.weights["head_kernel"].T.copy()
-        self.clf.intercept_ = self.weights["head_bias"].copy()
+        self.clf.set_weights(list(self.weights.values()))
         # The step inside of fit, without the checks that a fit makes once.
         self.trainer, self.samples, self.optimizer = training(self.clf, X, y)
 

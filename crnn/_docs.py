@@ -101,15 +101,14 @@ ATTRIBUTES = """
         "mean_absolute_error" for a regressor) of each epoch, the weighted mean over the samples
         while the network changes; with validation data the same at its end, and what ``scoring``
         asks for, by names that begin with "val_".
-    embedding_ : ndarray of shape (vocabulary_size, embedding_dim)
-        For token ids only. With ``vocabulary_size=None`` the last row is that of unknown words.
-    kernel_ : ndarray of shape (embedding_dim or features, units)
-    recurrent_kernel_ : ndarray of shape (units, units)
-    bias_ : ndarray of shape (units,)
-    coef_ : ndarray of shape (n_outputs, units)
-        Weights of the head, which belong to units, not to columns of X: for the importance of
-        columns see ``sklearn.inspection.permutation_importance``.
-    intercept_ : ndarray of shape (n_outputs,)
+    weights_ : dict of str -> ndarray
+        ``"embedding"`` (V, E), for token ids only, with ``vocabulary_size=None`` the last row that
+        of unknown words; ``"rnn_0/kernel"`` (E or F, H), ``"rnn_0/recurrent_kernel"`` (H, H),
+        ``"rnn_0/bias"`` (H,), ``"head/kernel"`` (H, K), ``"head/bias"`` (K,). They belong to
+        units, not to columns of X: for the importance of columns see
+        ``sklearn.inspection.permutation_importance``.
+    embedding_, kernel_, recurrent_kernel_, bias_, head_kernel_, head_bias_ : ndarray
+        The same arrays.
 """.strip()
 
 

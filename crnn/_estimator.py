@@ -28,12 +28,11 @@ from crnn._input import as_sequences, read
 from crnn._network import Network
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import (
+    as_parameters,
     check_shapes,
     draw,
-    from_attributes,
     own_stream,
     shapes,
-    to_attributes,
 )
 from crnn._persistence import load, save
 from crnn._schedule import new_plan, new_progress
@@ -65,12 +64,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     history_: dict[str, list[float]]
-    embedding_: Floats
-    kernel_: Floats
-    recurrent_kernel_: Floats
-    bias_: Floats
-    coef_: Floats
-    intercept_: Floats
+    weights_: dict[str, Floats]
 
     _parameter_constraints = {
         "units": [Interval(Integral, 1, None, closed="left")],
@@ -169,6 +163,98 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    @property
+    def embedding_(self) -> Floats:
+        """Vectors of the tokens, ``weights_["embedding"]``; models of series have none."""
+        return self._weight("embedding")
+
+    @property
+    def kernel_(self) -> Floats:
+        """Weights of the inputs, ``weights_["rnn_0/kernel"]``."""
+        return self._weight("rnn_0/kernel")
+
+    @property
+    def recurrent_kernel_(self) -> Floats:
+        """Weights of the state, ``weights_["rnn_0/recurrent_kernel"]``."""
+        return self._weight("rnn_0/recurrent_kernel")
+
+    @property
+    def bias_(self) -> Floats:
+        """Bias of the recurrent layer, ``weights_["rnn_0/bias"]``."""
+        return self._weight("rnn_0/bias")
+
+    @property
+    def head_kernel_(self) -> Floats:
+        """Weights of the head, ``weights_["head/kernel"]``."""
+        return self._weight("head/kernel")
+
+    @property
+    def head_bias_(self) -> Floats:
+        """Bias of the head, ``weights_["head/bias"]``."""
+        return self._weight("head/bias")
+
+    def _weight(self, name):
+        try:
+            return vars(self)["weights_"][name]
+        except KeyError:
+            raise AttributeError(
+                f"This {type(self).__name__} has no weights of the name {name!r}."
+            ) from None
+
+    def get_weights(self) -> list[Floats]:
+        """Copies of the weights in the order of ``weights_``, which is that of Keras.
+
+        Returns
+        -------
+        weights : list of ndarray
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        return [array.copy() for array in self.weights_.values()]
+
+    @quiet
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replace the weights of a fitted estimator.
+
+        Parameters
+        ----------
+        weights : list of array-like
+            Arrays of the shapes and in the order of ``get_weights``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If number, shapes or values do not fit; the estimator is left as it was.
+
+        Examples
+        --------
+        >>> from crnn import SimpleRNNClassifier
+        >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]], [1, 0, 1, 0]
+        >>> clf = SimpleRNNClassifier(8, random_state=0).fit(X, y)
+        >>> other = SimpleRNNClassifier(8, random_state=1).fit(X, y)
+        >>> other.set_weights(clf.get_weights())
+        >>> bool((other.predict_proba(X) == clf.predict_proba(X)).all())
+        True
+        """
+        check_is_fitted(self)
+        if len(weights) != len(self.weights_):
+            raise ValueError(
+                f"weights has {len(weights)} arrays, but this {type(self).__name__} has "
+                f"{len(self.weights_)}: {list(self.weights_)}."
+            )
+        arrays = dict(zip(self.weights_, weights, strict=True))
+        check_shapes(arrays, {name: array.shape for name, array in self.weights_.items()})
+        arrays = as_parameters(arrays, self.dtype, copy=True)
+        for name, array in arrays.items():
+            assert_all_finite(array, input_name=f"weights of {name!r}")
+        self.weights_ = arrays
 
     @validated
     def resume(
@@ -344,7 +430,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
             if not resume:
                 model._prepare(raw, y)
-            check_shapes(model, model._shapes(raw))
+            check_shapes(model.weights_, model._shapes(raw))
             model._warn_of_unknown(raw)
             parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
@@ -402,7 +488,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """Draw the weights of a new model."""
         self._learn_target(y)
         self._rng = own_stream(self.random_state)
-        vars(self).pop("embedding_", None)  # that of an earlier fit says nothing of this one
+        vars(self).pop("weights_", None)  # those of an earlier fit say nothing of this one
         shapes = self._shapes(raw)
         _memory.require(
             _memory.of_weights(
@@ -415,7 +501,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         if "embedding" in parameters and self.vocabulary_size is None:
             unknown = np.zeros((1, self.embedding_dim), self.dtype)
             parameters["embedding"] = np.concatenate([parameters["embedding"], unknown])
-        to_attributes(self, parameters)
+        self.weights_ = parameters
         self._optimizer_state = self._new_optimizer().state
         self._progress, self._split_seed = new_progress(), None
         self.history_ = {}
@@ -492,7 +578,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
 
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
-        check_shapes(self, self._shapes(raw))
+        check_shapes(self.weights_, self._shapes(raw))
         self._warn_of_unknown(raw)
         self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
@@ -520,7 +606,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def _trainer(self, copy=None):
         """The network with the fitted attributes as its weights."""
         n_threads = n_threads_for(self.n_jobs)
-        parameters = from_attributes(self, copy=copy)
+        parameters = as_parameters(self.weights_, self.dtype, copy=copy)
         network = Network(
             parameters, self.activation, n_threads, Workspace(), self.vocabulary_size is None
         )

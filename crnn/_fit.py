@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 
 from crnn import _memory
-from crnn._parameters import to_attributes
 from crnn._schedule import Schedule
 from crnn._scoring import Scorers
 from crnn._state import check_state, copy_of, is_learned
@@ -42,8 +41,8 @@ class Fit:
             _memory.of_batch(
                 samples.sequences.lengths,
                 self.batch_size,
-                self.parameters["kernel"].shape,
-                self.parameters["kernel"].itemsize,
+                self.parameters["rnn_0/kernel"].shape,
+                self.parameters["rnn_0/kernel"].itemsize,
                 self.trainer.vocabulary_size,
             ),
             f"The longest batch of {min(self.batch_size, n)} samples",
@@ -100,7 +99,7 @@ class Fit:
     def as_fitted(self):
         """A copy of the model as if the fit ended here; ``resume`` would go on from it."""
         fitted = copy_of(self.model)
-        to_attributes(fitted, {name: array.copy() for name, array in self.parameters.items()})
+        fitted.weights_ = {name: array.copy() for name, array in self.parameters.items()}
         fitted._rng = deepcopy(fitted._rng)
         fitted._optimizer_state = deepcopy(self.optimizer.state)
         fitted._plan, fitted._progress = dict(self.schedule.plan), self.schedule.progress

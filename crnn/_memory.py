@@ -75,7 +75,7 @@ def of_weights(shapes, itemsize, optimizer, early_stopping):
     """
     sizes = [prod(shape) for shape in shapes.values()]
     copies = 5 if early_stopping else 3
-    drawing = sum(sizes) * itemsize + 8 * max(*sizes, 5 * prod(shapes["recurrent_kernel"]))
+    drawing = sum(sizes) * itemsize + 8 * max(*sizes, 5 * prod(shapes["rnn_0/recurrent_kernel"]))
     return max(drawing, copies * (1 + MEMORIES[optimizer]) * sum(sizes) * itemsize)
 
 

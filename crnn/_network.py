@@ -18,24 +18,23 @@ class RowGradient(NamedTuple):
 class Network:
     """Forward and backward pass over the parameters of a model.
 
-    ``parameters`` has, in this order, "embedding" (V, E; for tokens only), "kernel" (E or F, H),
-    "recurrent_kernel" (H, H), "bias" (H,), "head_kernel" (H, K) and "head_bias" (K,). The arrays
-    are shared with whoever made them: an optimiser updates them in place between two passes. In an
-    open vocabulary the last row of the embedding stands for unknown ids, and never trains.
+    ``parameters`` are those of ``crnn._parameters.shapes``. The arrays are shared with whoever made
+    them: an optimiser updates them in place between two passes. In an open vocabulary the last row
+    of the embedding stands for unknown ids, and never trains.
     """
 
     def __init__(self, parameters, activation, n_threads, workspace, open_vocabulary=False):
         self.parameters = parameters
         self.open_vocabulary = open_vocabulary
         self.workspace = workspace
-        weights = [parameters[name] for name in ("kernel", "recurrent_kernel", "bias")]
+        weights = [parameters[f"rnn_0/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
         self.recurrence = Recurrence(weights, activation, n_threads, workspace)
         self.array = self.recurrence.array
 
     def forward(self, batch, keep_states=True):
         """Logits (B, K) of a batch; what ``backward`` needs is remembered if states are kept."""
         last = self.run(batch, keep_states)[1]
-        kernel, bias = self.parameters["head_kernel"], self.parameters["head_bias"]
+        kernel, bias = self.parameters["head/kernel"], self.parameters["head/bias"]
         logits = self.array("logits", len(batch), len(bias))
         _core.dense(last, kernel, bias, 1, logits)
         return logits
@@ -58,9 +57,9 @@ class Network:
         """Gradients by parameter name, after ``forward`` on the same batch."""
         grads = {}
         grad_last = self.array("grad_last", *self.last.shape)
-        head_kernel, head_bias = self.parameters["head_kernel"], self.parameters["head_bias"]
-        grads["head_kernel"] = np.empty_like(head_kernel)
-        grads["head_bias"] = np.empty_like(head_bias)
+        head_kernel, head_bias = self.parameters["head/kernel"], self.parameters["head/bias"]
+        grads["head/kernel"] = np.empty_like(head_kernel)
+        grads["head/bias"] = np.empty_like(head_bias)
         H, K = head_kernel.shape
         work = self.array("head_sums", _core.workspace_rows(len(batch)), H + 1, K)
         _core.dense_backward(
@@ -70,19 +69,19 @@ class Network:
             1,
             work,
             grad_last,
-            grads["head_kernel"],
-            grads["head_bias"],
+            grads["head/kernel"],
+            grads["head/bias"],
         )
         tokens = batch.ids is not None
         scattered = {"rows": batch.rows, "n_rows": len(batch.ids)} if tokens else {}
-        grad_table, grad_initial, grads["recurrent_kernel"] = self.recurrence.run_back(
+        grad_table, grad_initial, grads["rnn_0/recurrent_kernel"] = self.recurrence.run_back(
             self.states, batch.offsets, grad_last, **scattered
         )
         if len(batch.rows) > batch.n_transitions:
             grad_row, grad_kernel = self._walk_paddings_back(batch, grad_initial)
             grad_table[batch.rows[-1]] += grad_row[0]
-            grads["recurrent_kernel"] += grad_kernel
-        grad_inputs, grads["kernel"], grads["bias"] = self.recurrence.project_back(
+            grads["rnn_0/recurrent_kernel"] += grad_kernel
+        grad_inputs, grads["rnn_0/kernel"], grads["rnn_0/bias"] = self.recurrence.project_back(
             self.inputs, grad_table, want_inputs=tokens
         )
         if tokens:

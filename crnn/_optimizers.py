@@ -21,7 +21,7 @@ ONLY_ROW = np.zeros(1, np.int32)
 
 # What an L2 penalty holds down. Not the biases, by custom, and not the embedding: it would move all
 # rows at every step, also those of words that the batch has not seen.
-PENALIZED = ("kernel", "recurrent_kernel", "head_kernel")
+PENALIZED = ("rnn_0/kernel", "rnn_0/recurrent_kernel", "head/kernel")
 
 
 class Optimizer:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from crnn._parameters import ATTRIBUTES, shapes
+from crnn._parameters import check_shapes, shapes
 from crnn._typing import F, quiet
 
 PRIVATE = (
@@ -38,10 +38,7 @@ def check_state(estimator):
     _check_history(state)
     _require(isinstance(state.get("_rng"), np.random.RandomState), "the random stream is missing")
     check_stream(state["_rng"])
-    arrays = {
-        name: state[attribute] for name, attribute in ATTRIBUTES.items() if attribute in state
-    }
-    arrays["head_kernel"] = arrays["head_kernel"].T
+    arrays = state["weights_"]
     _check_optimizer(state.get("_optimizer_state"), arrays)
     _check_progress(state.get("_progress"))
     seed = state.get("_split_seed", "missing")
@@ -94,37 +91,37 @@ def _check_columns(state):
 
 
 def _check_weights(state, dtype):
-    for attribute in ATTRIBUTES.values():
-        if attribute == "embedding_" and attribute not in state:
-            continue
-        array = state.get(attribute)
+    weights = state.get("weights_")
+    _require(isinstance(weights, dict), "weights_ is no dict")
+    for name, array in weights.items():
+        what = f"weights_[{name!r}]"
         _require(
             isinstance(array, np.ndarray) and array.dtype in (np.float32, np.float64),
-            f"{attribute} is no array of float32 or float64",
+            f"{what} is no array of float32 or float64",
         )
-        _require(
-            array.ndim == (1 if attribute in ("bias_", "intercept_") else 2),
-            f"{attribute} has {array.ndim} dimensions",
-        )
-        _require(array.size > 0, f"{attribute} is empty")
+        _require(array.ndim in (1, 2) and array.size > 0, f"{what} has shape {array.shape}")
         with np.errstate(over="ignore"):
             finite = np.isfinite(array.astype(dtype, copy=False)).all()
-        _require(finite, f"{attribute} holds numbers that are infinite or NaN as {dtype}")
-    wanted = shapes(
-        vocabulary_size=len(state["embedding_"]) if "embedding_" in state else None,
-        n_features=len(state["kernel_"]),
-        units=len(state["bias_"]),
-        n_outputs=len(state["intercept_"]),
+        _require(finite, f"{what} contains NaN or infinity as {dtype}")
+    needed = shapes(vocabulary_size=None, n_features=1, units=1, n_outputs=1).keys()
+    _require(needed <= weights.keys(), f"weights_ has {list(weights)}, but not {list(needed)}")
+    check_shapes(
+        weights,
+        shapes(
+            vocabulary_size=len(weights["embedding"]) if "embedding" in weights else None,
+            n_features=len(weights["rnn_0/kernel"]),
+            units=len(weights["rnn_0/bias"]),
+            n_outputs=len(weights["head/bias"]),
+        ),
     )
-    for name, shape in wanted.items():
-        shape = shape[::-1] if name == "head_kernel" else shape
-        found = state[ATTRIBUTES[name]].shape
-        _require(found == shape, f"the shapes {found} of {ATTRIBUTES[name]} and {shape} disagree")
+    _require(list(weights)[-5:] == list(needed), f"weights_ has the order {list(weights)}")
 
 
 def _check_head(estimator, state):
     K = state.get("n_outputs_")
-    _require(_is(K, Integral, 1) and K == len(state["intercept_"]), "n_outputs_ is wrong")
+    _require(
+        _is(K, Integral, 1) and K == len(state["weights_"]["head/bias"]), "n_outputs_ is wrong"
+    )
     activations = ("identity",)
     if hasattr(estimator, "predict_proba"):
         classes = state.get("classes_")

@@ -54,7 +54,7 @@ def interruptible(method):
 
     @wraps(method)
     def wrapper(trainer, sequences, *arguments):
-        F, H = trainer.network.parameters["kernel"].shape
+        F, H = trainer.network.parameters["rnn_0/kernel"].shape
         task = partial(copy_context().run, method, trainer, sequences, *arguments)
         # Each weight is in one product of the forward pass and in two of the backward pass.
         if 3 * int(sequences.lengths.sum()) * H * (F + H) < LONG:
@@ -74,7 +74,7 @@ class Trainer:
     def __init__(self, network, n_threads, out_activation):
         self.network = network
         self.loss, self.metric = OBJECTIVES[out_activation]
-        if out_activation == "logistic" and len(network.parameters["head_bias"]) > 1:
+        if out_activation == "logistic" and len(network.parameters["head/bias"]) > 1:
             self.metric = "binary_accuracy"  # of labels; "accuracy" is that of whole samples
         self.n_threads = n_threads
         embedding = network.parameters.get("embedding")
@@ -134,8 +134,8 @@ class Trainer:
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
         out = np.empty(
-            (len(sequences), len(self.network.parameters["head_bias"])),
-            self.network.parameters["head_bias"].dtype,
+            (len(sequences), len(self.network.parameters["head/bias"])),
+            self.network.parameters["head/bias"].dtype,
         )
         for batch, chosen in self.chunks(sequences):
             out[chosen] = self.network.forward(batch, keep_states=False)
@@ -144,7 +144,7 @@ class Trainer:
     @interruptible
     def last_states(self, sequences):
         """States after the last step (n_samples, H), in the order of the sequences."""
-        bias = self.network.parameters["bias"]
+        bias = self.network.parameters["rnn_0/bias"]
         out = np.empty((len(sequences), len(bias)), bias.dtype)
         for batch, chosen in self.chunks(sequences):
             out[chosen] = self.network.run(batch, keep_states=False)[1]
@@ -153,7 +153,7 @@ class Trainer:
     @interruptible
     def paths(self, sequences):
         """States after every step (n_steps, H), laid out as ``sequences.values``."""
-        bias = self.network.parameters["bias"]
+        bias = self.network.parameters["rnn_0/bias"]
         out = np.empty((len(sequences.values), len(bias)), bias.dtype)
         for batch, _ in self.chunks(sequences):
             states, _ = self.network.run(batch)
@@ -163,7 +163,7 @@ class Trainer:
 
     def chunks(self, sequences):
         """Batches over all sequences in turn, with the places of their members."""
-        H = len(self.network.parameters["bias"])
+        H = len(self.network.parameters["rnn_0/bias"])
         width = 4 if sequences.are_tokens else sequences.values.shape[1] + H
         numbers = np.cumsum(sequences.lengths * width + 2 * H)
         chunks = [np.arange(len(sequences))]

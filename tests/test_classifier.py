@@ -141,7 +141,7 @@ def test_training_goes_on_in_another_precision(optimizer, method):
 def test_training_goes_on_from_an_embedding_with_more_rows(optimizer):
     X, y = ids()
     clf = small(optimizer=optimizer, warm_start=True, vocabulary_size=12).fit(X, y)
-    clf.embedding_ = np.random.default_rng(0).uniform(-0.05, 0.05, (20, 5))
+    clf.weights_["embedding"] = np.random.default_rng(0).uniform(-0.05, 0.05, (20, 5))
     clf.set_params(vocabulary_size=20).fit(X + 8 * (X > 0), y)
     assert clf.embedding_.shape == (20, 5)
     assert clf.n_iter_ == 4
@@ -183,8 +183,8 @@ def test_shapes_and_types(kind, n_classes):
         "kernel_": (F, 6),
         "recurrent_kernel_": (6, 6),
         "bias_": (6,),
-        "coef_": (K, 6),
-        "intercept_": (K,),
+        "head_kernel_": (6, K),
+        "head_bias_": (K,),
     }
     if kind == "tokens":
         shapes["embedding_"] = (12, 5)
@@ -204,8 +204,8 @@ def test_shapes_and_types(kind, n_classes):
 def test_extreme_logits(logit, n_classes):
     X, _ = ids()
     clf = small().fit(X, np.arange(50) % n_classes)
-    clf.intercept_ = np.zeros_like(clf.intercept_)
-    clf.intercept_[0] = logit
+    clf.head_bias_[:] = 0
+    clf.head_bias_[0] = logit
     log_proba = clf.predict_log_proba(X)
     assert np.isfinite(log_proba).all()
     np.testing.assert_allclose(log_proba.min(axis=1), -1000, atol=10)
@@ -240,7 +240,7 @@ def test_hidden_states_of_lists(kind):
         np.testing.assert_allclose(path, wanted, rtol=1e-10, atol=1e-14)
         np.testing.assert_allclose(last, wanted[-1] if len(x) else 0, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(
-        clf.decision_function(X), states @ clf.coef_.T + clf.intercept_, rtol=1e-10, atol=1e-14
+        clf.decision_function(X), states @ clf.head_kernel_ + clf.head_bias_, rtol=1e-10, atol=1e-14
     )
 
 
@@ -250,7 +250,7 @@ def test_parameters_survive_clone_and_set_params():
     assert clf.get_params().items() >= changed.items()
     assert clone(clf).get_params() == clf.get_params()
     X, y = ids()
-    assert clone(clf).fit(X, y).coef_.shape == (1, 7)
+    assert clone(clf).fit(X, y).head_kernel_.shape == (7, 1)
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int32", "int64", "uint64", "float32", "bool"])
@@ -384,7 +384,7 @@ def test_no_timesteps(X):
 def test_parts_for_another_network():
     X, y = np.array([[1, 2], [2, 1]] * 5), [0, 1] * 5
     clf = SimpleRNNClassifier(4, max_iter=1).fit(X, y)
-    with pytest.raises(ValueError, match=r"recurrent_kernel_|kernel_ has shape \(32, 4\)"):
+    with pytest.raises(ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(32, 4\)"):
         clf.set_params(units=9).partial_fit(X, y)
 
 

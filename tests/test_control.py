@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 
 from crnn import SimpleRNNClassifier
 
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 
 
 def data(n=120, seed=0):
@@ -101,7 +101,7 @@ def test_penalty():
     before, plain = one_step()
     _, penalized = one_step(alpha=0.1)
     for name in WEIGHTS:
-        held_down = name in ("kernel_", "recurrent_kernel_", "coef_")
+        held_down = name in ("kernel_", "recurrent_kernel_", "head_kernel_")
         shrinkage = 0.5 * 0.1 * before[name] * held_down
         np.testing.assert_allclose(penalized[name], plain[name] - shrinkage, atol=1e-14)
 

@@ -21,7 +21,7 @@ from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
 from crnn.datasets import make_reviews
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
 
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 
 
 def token_lists(n=60, seed=0):
@@ -124,7 +124,7 @@ def test_empty_sequences_have_the_initial_state():
     X, y = token_lists()
     clf = small(vocabulary_size=12).fit([*X, []], [*y, 0])
     np.testing.assert_array_equal(clf.hidden_states([[], [1, 2]])[0], np.zeros(6))
-    np.testing.assert_array_equal(clf.decision_function([[]]), clf.intercept_)
+    np.testing.assert_array_equal(clf.decision_function([[]]), clf.head_bias_)
 
 
 @pytest.mark.parametrize("mask_zero", [False, True])
@@ -141,7 +141,7 @@ def test_hidden_states_are_those_of_the_loop(mask_zero):
         np.testing.assert_allclose(states[:, t], h, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(clf.hidden_states(padded), h, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(
-        clf.decision_function(padded), (h @ clf.coef_.T + clf.intercept_)[:, 0], rtol=1e-10
+        clf.decision_function(padded), (h @ clf.head_kernel_ + clf.head_bias_)[:, 0], rtol=1e-10
     )
     for one, x in zip(clf.hidden_states(X, return_sequences=True), X, strict=True):
         assert one.shape == (len(x), 6)
@@ -254,15 +254,15 @@ def test_predictions_agree_with_one_another(labels):
     np.testing.assert_allclose(clf.predict_log_proba(X), np.log(proba), rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(clf.predict(X), clf.classes_[proba.argmax(axis=1)])
     assert logits.shape == ((len(X),) if len(labels) == 2 else (len(X), 3))
-    assert clf.coef_.shape == (1 if len(labels) == 2 else 3, 6)
+    assert clf.head_kernel_.shape == (6, 1 if len(labels) == 2 else 3)
 
 
 def test_log_probabilities_do_not_underflow():
     X, y = token_lists()
     clf = small(vocabulary_size=12).fit(X, y)
-    clf.intercept_ = np.array([-500.0])
+    clf.head_bias_[:] = -500
     np.testing.assert_allclose(clf.predict_log_proba(X)[:, 1], -500, atol=10)
-    clf.coef_, clf.intercept_ = np.zeros((1, 6)), np.zeros(1)
+    clf.head_kernel_[:], clf.head_bias_[:] = 0, 0
     assert (clf.predict(X) == 0).all()  # p > 0.5 strictly
 
 
@@ -372,7 +372,9 @@ def test_bad_continuations_change_nothing():
             call()
         assert pickle.dumps(clf) == before
     clf.set_params(units=7)
-    with pytest.raises(ValueError, match=r"kernel_ has shape \(5, 6\), .* ask for \(5, 7\)"):
+    with pytest.raises(
+        ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(5, 6\), .* ask for \(5, 7\)"
+    ):
         clf.fit(X, y)
     with pytest.raises(ValueError, match="'balanced' needs all of y at once"):
         small(class_weight="balanced").partial_fit(X, y, classes=[0, 1])

@@ -30,7 +30,7 @@ def data(n_classes=2, n=40):
 def fitted(n_classes=2, scale=1.0, **options):
     X, y, _ = data(n_classes)
     clf = SimpleRNNClassifier(4, max_iter=1, random_state=0, **options).fit(X, y)
-    clf.coef_ = (scale * np.sign(clf.coef_)).astype(clf.coef_.dtype)
+    clf.head_kernel_[:] = scale * np.sign(clf.head_kernel_)
     return clf
 
 
@@ -77,8 +77,8 @@ def test_threads_have_the_same_rules(monkeypatch, long):
         clf.set_params(optimizer="sgd", learning_rate=1e38)
         with pytest.raises(ValueError, match="Lower learning_rate"):
             clf.fit(X, y)
-        clf.coef_ = np.full_like(clf.coef_, np.finfo(np.float32).max)
-        clf.recurrent_kernel_ = 1e30 * np.eye(4, dtype=np.float32)
+        clf.head_kernel_[:] = np.finfo(np.float32).max
+        clf.recurrent_kernel_[:] = 1e30 * np.eye(4, dtype=np.float32)
         for method in METHODS:
             with pytest.raises(ValueError, match="scale X to about unit size"):
                 getattr(clf, method)(X)
@@ -98,7 +98,9 @@ def test_what_is_beyond_the_precision_is_refused_by_name():
 def test_models_that_are_stored(tmp_path):
     X, *_ = data()
     clf = fitted()
-    clf.kernel_ = np.full(clf.kernel_.shape, 1e-300)  # which is 0 in single precision
+    clf.weights_["rnn_0/kernel"] = np.full(
+        clf.kernel_.shape, 1e-300
+    )  # which is 0 in single precision
     clf.save(tmp_path / "model.npz")
     for again in (
         SimpleRNNClassifier.load(tmp_path / "model.npz"),

@@ -16,7 +16,7 @@ from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 from crnn.callbacks import Checkpoint, EarlyStopping
 
 KILLS = 2 * int(os.environ.get("CRNN_ROUNDS", "2"))
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 
 
 def data(n=80):
@@ -90,7 +90,7 @@ def test_weights_out_of_range_leave_the_last_whole_epoch(batch_size, place, kept
     if kept:
         whole = clone(reg).set_params(max_iter=kept).fit(X, y)
         np.testing.assert_array_equal(reg.kernel_, whole.kernel_)
-        np.testing.assert_array_equal(reg.coef_, whole.coef_)
+        np.testing.assert_array_equal(reg.head_kernel_, whole.head_kernel_)
     else:
         assert vars(reg) == before
 

@@ -281,8 +281,7 @@ def trained(n_jobs, dtype, random_state=0):
         n_jobs=n_jobs,
         random_state=random_state,
     ).fit(X, X[:, -1] % 2)
-    parameters = [clf.embedding_, clf.kernel_, clf.recurrent_kernel_, clf.bias_, clf.coef_]
-    return [*parameters, clf.intercept_, clf.predict_proba(X)]
+    return [*clf.weights_.values(), clf.predict_proba(X)]
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

@@ -21,7 +21,7 @@ def walks(n=200, T=6, seed=0):
 
 
 def head(model, X):
-    return model.hidden_states(X) @ model.coef_.T + model.intercept_
+    return model.hidden_states(X) @ model.head_kernel_ + model.head_bias_
 
 
 def test_numbers_have_no_classes_to_stratify_by():
@@ -200,14 +200,14 @@ def test_clipping_of_gradients_whose_squares_overflow():
     X, y = walks()
     options = {"optimizer": "sgd", "learning_rate": 0.1, "max_iter": 3, "random_state": 0}
     reg = SimpleRNNRegressor(4, clip_norm=1.0, **options).fit(X, y * 1e20)
-    assert np.abs(reg.intercept_).max() > 0.01
+    assert np.abs(reg.head_bias_).max() > 0.01
 
 
 def test_predictions_that_leave_the_numbers():
     X, y = walks()
     reg = SimpleRNNRegressor(4, max_iter=1, random_state=0).fit(X, y)
-    reg.coef_ = np.full_like(reg.coef_, np.finfo(np.float32).max)
-    reg.intercept_ = np.full_like(reg.intercept_, np.finfo(np.float32).max)
+    reg.head_kernel_[:] = np.finfo(np.float32).max
+    reg.head_bias_[:] = np.finfo(np.float32).max
     with pytest.raises(ValueError, match="NaN or infinity; scale X"):
         reg.predict(1e3 * X)
 
@@ -215,6 +215,6 @@ def test_predictions_that_leave_the_numbers():
 def test_paths_that_leave_the_numbers():
     X, y = walks()
     reg = SimpleRNNRegressor(4, activation="linear", max_iter=1, random_state=0).fit(X, y)
-    reg.recurrent_kernel_ = 1e10 * np.eye(4, dtype=np.float32)
+    reg.recurrent_kernel_[:] = 1e10 * np.eye(4, dtype=np.float32)
     with pytest.raises(ValueError, match="NaN or infinity; scale X"):
         reg.hidden_states(np.ones((2, 6, 1)), return_sequences=True)

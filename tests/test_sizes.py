@@ -113,7 +113,7 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
         H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
     )
     clf.fit(X[:4], [0, 1, 0, 1])
-    shapes = {"embedding": (V, E), "kernel": (E, H), "recurrent_kernel": (H, H)}
+    shapes = {"embedding": (V, E), "rnn_0/kernel": (E, H), "rnn_0/recurrent_kernel": (H, H)}
     weights = _memory.of_weights(shapes, 4, optimizer, early_stopping)
     batch = _memory.of_batch(np.full(400, T), B, (E, H), 4, V)
     tracemalloc.start()

@@ -49,7 +49,6 @@ class Plain:
         outputs = 1 if n_classes == 2 else n_classes
         wanted = shapes(vocabulary_size=V, n_features=E, units=units, n_outputs=outputs)
         self.weights = list(draw(self.rng, wanted, "float64").values())
-        self.weights[4] = self.weights[4].T  # coef_ is (n_outputs, units)
         self.rules = [Rule(kind, OPTIONS[kind]) for _ in self.weights]
         self.n_epochs = 0
 
@@ -69,13 +68,13 @@ class Plain:
         self.weights = [r.step(w, g) for r, w, g in stepped]
 
     def probabilities(self, X):
-        embedding, W, U, b, coef, intercept = self.weights
+        embedding, W, U, b, C, c = self.weights
         out = []
         for x in X:
             h = np.zeros(len(b))
             for token in x:
                 h = np.tanh(embedding[token] @ W + h @ U + b)
-            logits = h @ coef.T + intercept
+            logits = h @ C + c
             p = expit(logits) if self.n_classes == 2 else softmax(logits)
             out.append([1 - p[0], p[0]] if self.n_classes == 2 else p)
         return np.array(out)

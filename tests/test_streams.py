@@ -33,8 +33,8 @@ def test_first_weights_are_the_first_numbers():
     first = normal[:, 0] / np.linalg.norm(normal[:, 0])  # the first column, by Gram and Schmidt
     np.testing.assert_allclose(clf.recurrent_kernel_[:, 0], first, rtol=1e-12)
     limit = np.sqrt(6 / (2 + 1))
-    np.testing.assert_allclose(clf.coef_[0], rng.uniform(-limit, limit, 2), rtol=1e-12)
-    np.testing.assert_allclose([*clf.bias_, *clf.intercept_], 0, atol=1e-25)
+    np.testing.assert_allclose(clf.head_kernel_[:, 0], rng.uniform(-limit, limit, 2), rtol=1e-12)
+    np.testing.assert_allclose([*clf.bias_, *clf.head_bias_], 0, atol=1e-25)
     assert clf._rng.get_state()[2] != 624
     np.testing.assert_array_equal(rng.permutation(10), ORDER)
     for got, wanted in zip(clf._rng.get_state(), rng.get_state(), strict=True):

@@ -10,7 +10,7 @@ from scipy.special import expit, softmax
 
 from crnn import SimpleRNNClassifier
 
-NAMES = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+NAMES = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 OPTIMIZERS = {
     "rmsprop": {},
     "sgd": {"learning_rate": 0.5},
@@ -26,12 +26,12 @@ OPTIMIZERS = {
 
 
 def loss_and_gradients(weights, X, y, n_classes):
-    E, W, U, b, coef, intercept = weights
+    E, W, U, b, C, c = weights
     B, T = X.shape
     h = [np.zeros((B, len(b)))]
     for t in range(T):
         h.append(np.tanh(E[X[:, t]] @ W + h[-1] @ U + b))
-    logits = h[-1] @ coef.T + intercept
+    logits = h[-1] @ C + c
     if n_classes == 2:
         p = expit(logits)
         losses = -np.where(y[:, None] == 1, np.log(p), np.log(1 - p)).ravel()
@@ -41,8 +41,8 @@ def loss_and_gradients(weights, X, y, n_classes):
         losses = -np.log(p[np.arange(B), y])
         d_logits = (p - np.eye(n_classes)[y]) / B
     dE, dW, dU, db = (np.zeros_like(w) for w in weights[:4])
-    d_coef, d_intercept = d_logits.T @ h[-1], d_logits.sum(axis=0)
-    dh = d_logits @ coef
+    dC, dc = h[-1].T @ d_logits, d_logits.sum(axis=0)
+    dh = d_logits @ C.T
     for t in reversed(range(T)):
         da = dh * (1 - h[t + 1] ** 2)
         dW += E[X[:, t]].T @ da
@@ -50,7 +50,7 @@ def loss_and_gradients(weights, X, y, n_classes):
         db += da.sum(axis=0)
         np.add.at(dE, X[:, t], da @ W.T)
         dh = da @ U.T
-    return losses.mean(), [dE, dW, dU, db, d_coef, d_intercept]
+    return losses.mean(), [dE, dW, dU, db, dC, dc]
 
 
 class Rule:
@@ -106,9 +106,8 @@ def test_ten_steps(kind, n_classes, dtype, tolerance):
     rng = np.random.default_rng(1)
     clf.fit(X, y)
     clf._optimizer_state = clf._new_optimizer().state
-    weights = [rng.normal(0, 0.5, getattr(clf, name).shape) for name in NAMES]
-    for name, value in zip(NAMES, weights, strict=True):
-        setattr(clf, name, value)
+    weights = [rng.normal(0, 0.5, array.shape) for array in clf.get_weights()]
+    clf.set_weights(weights)
     clf.history_ = {}
 
     rules = [Rule(kind, options) for _ in weights]

@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "coef_", "intercept_"]
+WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 OPTIMIZERS = [{}, {"optimizer": "adam"}, {"optimizer": "sgd", "clip_norm": 0.1, "alpha": 0.01}]
 
 
@@ -71,7 +71,7 @@ def test_weights_have_a_mean_of_one_over_the_samples_to_train_on():
     before = step.kernel_.copy()
 
     def gradient(X, y, **arguments):
-        step.kernel_ = before.copy()
+        step.kernel_[:] = before
         clf = small(**options, batch_size=40, learning_rate=1.0).fit(X, y, **arguments)
         return clf.kernel_ - before
 
