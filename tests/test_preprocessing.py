@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -61,7 +62,11 @@ def test_pad_sequences_of_strings(dtype):
     [
         (5, {}, "`sequences` must be iterable"),
         (iter(RAGGED), {}, "`sequences` must be iterable"),
+        (np.array(5), {}, "`sequences` must be iterable"),
+        (sparse.eye_array(2, format="csr"), {}, "`sequences` must be iterable"),
         ([1, 2], {}, "Found non-iterable: 1"),
+        ([[1], None], {}, "Found non-iterable: None at position 1"),
+        ([[1], np.array(1)], {}, "Found non-iterable: 1 at position 1"),
         (RAGGED, {"padding": "left"}, 'Padding type "left" not understood'),
         (RAGGED, {"truncating": "left"}, 'Truncating type "left" not understood'),
         (RAGGED, {"value": "pad"}, "`dtype` int32 is not compatible with `value`'s type"),
@@ -72,6 +77,22 @@ def test_pad_sequences_of_strings(dtype):
 def test_pad_sequences_refuses(sequences, options, message):
     with pytest.raises(ValueError, match=message):
         pad_sequences(sequences, **options)
+
+
+@pytest.mark.parametrize("dtype", ["int32", float, object, "U3", "S3"])
+@pytest.mark.parametrize("word", ["123", b"123", np.str_("123")])
+def test_pad_sequences_refuses_strings_in_place_of_sequences(word, dtype):
+    """NumPy would repeat one of them along its row; Keras has no length for it."""
+    for sequences, position in ([word, word], 0), ([[], ["1"], word], 2):
+        with pytest.raises(TypeError, match=f"at position {position} is .*123.*; pass a list"):
+            pad_sequences(sequences, dtype=dtype)
+
+
+@pytest.mark.parametrize(("dtype", "filled"), [(object, 0.0), ("U3", "0.0"), (None, 0.0)])
+def test_pad_sequences_fills_with_a_float_as_keras_does(dtype, filled):
+    padded = pad_sequences([[1], [2, 3]], dtype=dtype)
+    assert type(padded[0].tolist()[0]) is type(filled)
+    assert padded[0, 0] == filled
 
 
 def test_ids_follow_frequency_then_alphabet():
