@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 from collections import Counter
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import get_tags
 
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
+from crnn.preprocessing._documents import WORD_PATTERN
 
 RAGGED = [[1], [2, 3], [4, 5, 6]]
 TEXTS = ["The cat sat. The cat ran!", "A dog sat, the dog didn't run."]
@@ -325,16 +327,15 @@ def test_columns_of_texts():
             SequenceVectorizer().fit(wrong)
 
 
-@pytest.mark.parametrize("missing", [None, 3, ["a"]])
+@pytest.mark.parametrize("missing", [None, 3, ["a"], np.nan, float("nan"), pd.NA])
 def test_documents_that_are_no_text(missing):
     fitted = SequenceVectorizer().fit(TEXTS)
     for method in (fitted.transform, fitted.fit, HashingSequenceVectorizer().transform):
         with pytest.raises(ValueError, match=f"Document 1 is of type {type(missing).__name__}, "):
             method(["text", missing])
     assert_array_equal(fitted.transform(TEXTS), SequenceVectorizer().fit_transform(TEXTS))
-    own = SequenceVectorizer(preprocessor=lambda document: str(document))
-    assert "none" not in own.fit(["a text", None]).vocabulary_
-    assert "None" in own.vocabulary_
+    own = SequenceVectorizer(preprocessor=lambda document: str(document), token_pattern=".+")
+    assert set(own.fit(["a text", missing]).vocabulary_) == {"a text", str(missing)}
 
 
 @pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])
@@ -355,8 +356,103 @@ def test_a_tokenizer_needs_no_pattern():
     words = SequenceVectorizer(token_pattern=None, tokenizer=str.split).fit(["a-b c"]).vocabulary_
     assert list(words) == ["a-b", "c"]
     for vectorizer in (SequenceVectorizer, HashingSequenceVectorizer):
-        with pytest.raises(ValueError, match="token_pattern=None says not what a word is"):
+        with pytest.raises(ValueError, match="token_pattern=None requires a tokenizer"):
             vectorizer(token_pattern=None).fit_transform(TEXTS)
+
+
+def own_split(text):
+    return text.split()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"vocabulary": ["GOOD", "BAD"]},
+        {"vocabulary": {"good": 3, "Bad": 4}, "maxlen": None},
+        {"stop_words": ["The"]},
+        {"stop_words": ["isn't it"], "vocabulary": ["good"]},
+        {"stop_words": ["the"], "analyzer": "char"},
+        {"stop_words": ["the"], "analyzer": own_split},
+        {"tokenizer": own_split},
+        {"tokenizer": own_split, "token_pattern": r"\w+"},
+        {"tokenizer": own_split, "token_pattern": None, "analyzer": "char_wb"},
+        {"token_pattern": r"\w+", "analyzer": "char"},
+        {"preprocessor": str.lower, "analyzer": own_split},
+    ],
+)
+@pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])
+def test_parameters_that_do_not_fit_together_are_warned_of_as_by_count_vectorizer(
+    vectorizer, options
+):
+    shared = {name: value for name, value in options.items() if name != "maxlen"}
+    if "vocabulary" in options and vectorizer is HashingSequenceVectorizer:
+        pytest.skip("It has no vocabulary.")
+    counting = CountVectorizer(**{"token_pattern": WORD_PATTERN, **shared})
+    if callable(counting.analyzer) or counting.analyzer == "char":
+        counting.set_params(token_pattern=shared.get("token_pattern", r"(?u)\b\w\w+\b"))
+    if "vocabulary" in options:
+        counting.vocabulary = list(options["vocabulary"])
+    wanted = messages_of(lambda: counting.fit(TEXTS))
+    assert wanted
+    for method in ("fit", "fit_transform"):
+        own = vectorizer(**options)
+        found = messages_of(lambda own=own, method=method: getattr(own, method)(TEXTS))
+        for sentence, start in zip(found, wanted, strict=True):
+            assert sentence.startswith(start.split(". ")[0])
+        assert messages_of(lambda own=own: own.transform(TEXTS)) == []  # said once
+
+
+def messages_of(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return sorted(str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("strip_accents", ["ascii", "unicode"])
+def test_accents_in_a_vocabulary_are_warned_of_where_they_are_stripped(strip_accents):
+    vectorizer = SequenceVectorizer(vocabulary=["le", "café"], strip_accents=strip_accents)
+    with pytest.warns(UserWarning, match=r"Accents found in vocabulary .* 'café', .* 'cafe'"):
+        vectorizer.fit(["le café"])
+    assert_array_equal(vectorizer.transform(["le café"])[0, -3:], [1, 3, 2])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"lowercase": False, "vocabulary": ["GOOD", "café"]},
+        {"vocabulary": ["café", "isn't"]},
+        {"vocabulary": ["GOOD"], "preprocessor": str.upper},
+        {"vocabulary": ["GOOD"], "analyzer": own_split},
+        {"vocabulary": [("a", "b")], "analyzer": own_split},
+        {"stop_words": "english"},
+        {"stop_words": ["the"]},
+        {"analyzer": "char"},
+        {"analyzer": own_split},
+        {"tokenizer": own_split, "token_pattern": None},
+    ],
+)
+def test_parameters_that_fit_together_are_not_warned_of(options):
+    assert messages_of(lambda: SequenceVectorizer(**options).fit_transform(TEXTS)) == []
+
+
+@pytest.mark.parametrize("make", [iter, lambda words: (word for word in words)])
+def test_an_iterator_as_vocabulary_serves_more_than_once(make):
+    wanted = {"cat": 3, "dog": 4}
+    fitted = SequenceVectorizer(vocabulary=make(["cat", "dog"])).fit(TEXTS)
+    assert fitted.vocabulary_ == fitted.fit(TEXTS).vocabulary_ == wanted
+    assert clone(fitted).fit(TEXTS).vocabulary_ == wanted
+    unfitted = SequenceVectorizer(vocabulary=make(["cat", "dog"]))
+    for _ in range(2):
+        assert_array_equal(unfitted.transform(TEXTS), fitted.transform(TEXTS))
+
+
+def test_the_place_of_a_document_that_cannot_be_decoded():
+    for vectorizer in (SequenceVectorizer(), HashingSequenceVectorizer()):
+        with pytest.raises(UnicodeDecodeError) as caught:
+            vectorizer.fit_transform(["fine", "caf\xe9".encode("latin-1")])
+        assert caught.value.__notes__ == ["This is document 1, counted from 0."]
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

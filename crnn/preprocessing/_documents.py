@@ -1,6 +1,7 @@
 """What vectorizers share: documents -> words, ids of words -> padded ids."""
 
 from collections.abc import Iterable
+from copy import copy
 from functools import partial
 from itertools import islice
 from numbers import Integral
@@ -9,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, _VectorizerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crnn import _memory
@@ -28,9 +29,15 @@ AT_A_TIME = 1000  # documents that are padded together
 
 
 class BaseSequenceVectorizer(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _VectorizerMixin,
+    BaseEstimator,
 ):
     """Analyses documents as CountVectorizer does, and keeps the order of the words."""
+
+    ngram_range = (1, 1)  # of _VectorizerMixin: words, one by one
 
     _parameter_constraints: ClassVar[dict] = {
         "maxlen": [Interval(Integral, 1, None, closed="left"), None],
@@ -63,18 +70,34 @@ class BaseSequenceVectorizer(
             what = f"A matrix of {len(X)} documents x maxlen={self.maxlen} ids"
             _memory.require(room, what, "Lower maxlen, or transform fewer documents at a time.")
 
+    def _check_analysis(self):
+        """Warn of parameters that do not fit together, as CountVectorizer does."""
+        shown = copy(self)
+        if self.token_pattern == WORD_PATTERN:  # a default is not worth a warning, as there
+            shown.token_pattern = CountVectorizer().token_pattern
+        shown._warn_for_unused_params()
+        self.build_analyzer()  # checks the stop words
+
+    def build_tokenizer(self):
+        if self.tokenizer is None and self.token_pattern is None:
+            raise ValueError(
+                "token_pattern=None requires a tokenizer; pass one, or a regular expression."
+            )
+        return super().build_tokenizer()
+
+    def decode(self, doc):
+        # CountVectorizer refuses this one missing value here, without its place.
+        return doc if doc is np.nan else super().decode(doc)
+
     def _words(self, documents):
         """The words of each document."""
-        own = self.get_params(deep=False)
-        if self.token_pattern is None and self.tokenizer is None and self.analyzer == "word":
-            raise ValueError("token_pattern=None says not what a word is; pass a tokenizer.")
-        shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
-        analyze = CountVectorizer(**shared).build_analyzer()
+        analyze = self.build_analyzer()
         for place, document in enumerate(documents):
             try:
                 words = analyze(document)
-            except (AttributeError, TypeError) as error:
+            except (AttributeError, TypeError, UnicodeDecodeError) as error:
                 if self.input != "content" or isinstance(document, (str, bytes)):
+                    error.add_note(f"This is document {place}, counted from 0.")
                     raise
                 raise ValueError(
                     f"Document {place} is of type {type(document).__name__}, not text; fill in or "
