@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,6 +63,13 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     history_: dict[str, list[float]]
+
+    if TYPE_CHECKING:  # of scikit-learn's mixins, which have no types
+
+        def score(
+            self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        ) -> float: ...
+
     embedding_: Floats
     kernel_: Floats
     recurrent_kernel_: Floats

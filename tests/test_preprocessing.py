@@ -364,29 +364,32 @@ def own_split(text):
     return text.split()
 
 
+UNFIT = [
+    {"vocabulary": ["GOOD", "BAD"]},
+    {"vocabulary": {"good": 3, "Bad": 4}, "maxlen": None},
+    {"stop_words": ["isn't it"], "vocabulary": ["good"]},
+    {"stop_words": ["The"]},
+    {"stop_words": ["the"], "analyzer": "char"},
+    {"stop_words": ["the"], "analyzer": own_split},
+    {"tokenizer": own_split},
+    {"tokenizer": own_split, "token_pattern": r"\w+"},
+    {"tokenizer": own_split, "token_pattern": None, "analyzer": "char_wb"},
+    {"token_pattern": r"\w+", "analyzer": "char"},
+    {"preprocessor": str.lower, "analyzer": own_split},
+]
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("vectorizer", "options"),
     [
-        {"vocabulary": ["GOOD", "BAD"]},
-        {"vocabulary": {"good": 3, "Bad": 4}, "maxlen": None},
-        {"stop_words": ["The"]},
-        {"stop_words": ["isn't it"], "vocabulary": ["good"]},
-        {"stop_words": ["the"], "analyzer": "char"},
-        {"stop_words": ["the"], "analyzer": own_split},
-        {"tokenizer": own_split},
-        {"tokenizer": own_split, "token_pattern": r"\w+"},
-        {"tokenizer": own_split, "token_pattern": None, "analyzer": "char_wb"},
-        {"token_pattern": r"\w+", "analyzer": "char"},
-        {"preprocessor": str.lower, "analyzer": own_split},
+        *((SequenceVectorizer, options) for options in UNFIT),
+        *((HashingSequenceVectorizer, options) for options in UNFIT if "vocabulary" not in options),
     ],
 )
-@pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])
 def test_parameters_that_do_not_fit_together_are_warned_of_as_by_count_vectorizer(
     vectorizer, options
 ):
     shared = {name: value for name, value in options.items() if name != "maxlen"}
-    if "vocabulary" in options and vectorizer is HashingSequenceVectorizer:
-        pytest.skip("It has no vocabulary.")
     counting = CountVectorizer(**{"token_pattern": WORD_PATTERN, **shared})
     if callable(counting.analyzer) or counting.analyzer == "char":
         counting.set_params(token_pattern=shared.get("token_pattern", r"(?u)\b\w\w+\b"))

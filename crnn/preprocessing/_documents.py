@@ -1,11 +1,11 @@
 """What vectorizers share: documents -> words, ids of words -> padded ids."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import partial
 from itertools import islice
 from numbers import Integral
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin
+from crnn._typing import Documents
 from crnn.preprocessing._padding import pad_sequences
 
 PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
@@ -38,6 +39,19 @@ class BaseSequenceVectorizer(
     """Analyses documents as CountVectorizer does, and keeps the order of the words."""
 
     ngram_range = (1, 1)  # of _VectorizerMixin: words, one by one
+
+    if TYPE_CHECKING:  # what scikit-learn gives without types
+
+        def fit_transform(self, X: Documents, y: None = None) -> Ids: ...
+        def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]: ...
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def set_output(
+            self, *, transform: Literal["default", "pandas", "polars"] | None = None
+        ) -> Self: ...
+        def build_preprocessor(self) -> Callable[[Any], str]: ...
+        def build_analyzer(self) -> Callable[[Any], list[Any]]: ...
+        def get_stop_words(self) -> frozenset[str] | None: ...
 
     _parameter_constraints: ClassVar[dict] = {
         "maxlen": [Interval(Integral, 1, None, closed="left"), None],
@@ -78,14 +92,14 @@ class BaseSequenceVectorizer(
         shown._warn_for_unused_params()
         self.build_analyzer()  # checks the stop words
 
-    def build_tokenizer(self):
+    def build_tokenizer(self) -> Callable[[str], Iterable[Any]]:
         if self.tokenizer is None and self.token_pattern is None:
             raise ValueError(
                 "token_pattern=None requires a tokenizer; pass one, or a regular expression."
             )
-        return super().build_tokenizer()
+        return cast(Callable[[str], Iterable[Any]], super().build_tokenizer())
 
-    def decode(self, doc):
+    def decode(self, doc: Any) -> Any:
         # CountVectorizer refuses this one missing value here, without its place.
         return doc if doc is np.nan else super().decode(doc)
 
