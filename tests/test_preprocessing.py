@@ -17,7 +17,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import get_tags
 
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
-from crnn.preprocessing._documents import WORD_PATTERN
 
 RAGGED = [[1], [2, 3], [4, 5, 6]]
 TEXTS = ["The cat sat. The cat ran!", "A dog sat, the dog didn't run."]
@@ -390,7 +389,7 @@ def test_parameters_that_do_not_fit_together_are_warned_of_as_by_count_vectorize
     vectorizer, options
 ):
     shared = {name: value for name, value in options.items() if name != "maxlen"}
-    counting = CountVectorizer(**{"token_pattern": WORD_PATTERN, **shared})
+    counting = CountVectorizer(**{"token_pattern": SequenceVectorizer().token_pattern, **shared})
     if callable(counting.analyzer) or counting.analyzer == "char":
         counting.set_params(token_pattern=shared.get("token_pattern", r"(?u)\b\w\w+\b"))
     if "vocabulary" in options:
