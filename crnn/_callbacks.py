@@ -24,12 +24,15 @@ class Epochs:
     ``Attempt`` that trains.
     """
 
-    def __init__(self, estimator, X, y, n_epochs):
-        self.told, self.task, self.fit = {"estimator": estimator, "X": X, "y": y}, None, None
+    def __init__(self, estimator, X, y, sample_weight, n_epochs):
+        self.told, self.task, self.fit = told(estimator, X, y, sample_weight), None, None
         self.plain = list(estimator.callbacks or ())
         for callback in self.plain:
-            if not callable(callback):
-                raise TypeError(f"callbacks must be functions of the estimator, got {callback!r}.")
+            if not callable(callback) or isinstance(callback, type):
+                raise TypeError(
+                    "callbacks must be functions of the estimator, or objects such as "
+                    f"EarlyStopping(), got {callback!r}."
+                )
         # What scikit-learn's own callbacks return when a fit begins ends nothing; crnn's may.
         self.all_of_them = [*self.plain, *getattr(estimator, "_skl_callbacks", ())]
         if hasattr(estimator, "_init_callback_context"):
@@ -78,6 +81,12 @@ class Epochs:
                 )
 
 
+def told(estimator, X, y, sample_weight=None):
+    """What scikit-learn's callbacks are told of a fit; the metadata are those of its ``score``."""
+    metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+    return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+
+
 def _nothing(*arguments):
     pass
 
@@ -90,22 +99,23 @@ def one_task(method: F) -> F:
         if not hasattr(estimator, "_init_callback_context"):
             return method(estimator, X, y)
         task = estimator._init_callback_context()
-        task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        task.call_on_fit_task_begin(**told(estimator, X, y))
         result = method(estimator, X, y)
-        task.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes={})
+        task.call_on_fit_task_end(**told(estimator, X, y), reconstruction_attributes={})
         return result
 
     return cast(F, with_callbacks(wrapper))
 
 
 @contextmanager
-def passed_on(outer, inner, X, y):
+def passed_on(outer, inner, X, y, sample_weight):
     """Have scikit-learn's callbacks of one estimator follow the fit of another one inside of it."""
     if not hasattr(outer, "_init_callback_context"):
         yield
         return
     task = outer._init_callback_context(max_subtasks=1)
-    task.call_on_fit_task_begin(estimator=outer, X=X, y=y)
+    of_fit = told(outer, X, y, sample_weight)
+    task.call_on_fit_task_begin(**of_fit)
     with task.subcontext(task_name="fit-network").propagate_callback_context(inner):
         yield
-    task.call_on_fit_task_end(estimator=outer, X=X, y=y, reconstruction_attributes={})
+    task.call_on_fit_task_end(**of_fit, reconstruction_attributes={})

@@ -18,7 +18,7 @@ from crnn._estimator import BaseSimpleRNN
 from crnn._fit import unchanged_on_error
 from crnn._state import steady
 from crnn._training import Trainer
-from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
+from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, validated
 
 
 @documented
@@ -33,7 +33,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
     ----------
     {parameters}
     class_weight : dict, "balanced" or None, default=None
-        Weight of each class in the loss, multiplied into ``sample_weight``.
+        Weight of each class in the loss, multiplied by ``sample_weight``; held-out samples are
+        measured without it.
 
     Attributes
     ----------
@@ -93,7 +94,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         shuffle: bool = True,
         validation_fraction: float = 0.0,
         stratify: bool = False,
-        scoring: str | Sequence[str] | None = None,
+        scoring: Scoring = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -157,7 +158,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or 0 and 1 for each of several labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
+            Weight of each sample in the loss, relative to the others: a common factor changes
+            nothing. Held-out samples are measured with theirs.
         X_val, y_val : like X and y, default=None
             Validation data, measured after each epoch; instead of ``validation_fraction``.
 
@@ -191,7 +193,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever occur. Needed at the first call, optional afterwards.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
+            Weight of each sample in the loss, relative to the others of this call.
 
         Returns
         -------
@@ -341,7 +343,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                     f"y has several columns with the values {np.unique(y).tolist()}; several "
                     "labels are columns of 0 and 1. Use sklearn.preprocessing.MultiLabelBinarizer."
                 )
-            return y
+            return y.astype(int)  # a frame of nullable integers is an array of objects
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return y
@@ -404,4 +406,6 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                 f"class_weight={self.class_weight!r} holds weights that are negative or not "
                 "finite; give each class a weight of zero or more."
             )
-        return samples._replace(weights=samples.weights * factors[places].astype(self.dtype))
+        # A product of what is at most 1 cannot overflow, and its own scale is of no account.
+        parts = samples.weights, factors[places]
+        return samples._replace(weights=np.prod([w / (w.max() or 1) for w in parts], axis=0))

@@ -6,12 +6,15 @@ PARAMETERS = """
     embedding_dim : int, default=32
         Size of the vector learned for each token, E. Float series have no embedding.
     vocabulary_size : int, default=None
-        Number of token ids, V: ids run from 0 (padding) to V - 1. None takes the largest id seen
-        by ``fit``, plus one.
+        Number of token ids, V: ids run from 0 (padding) to V - 1, and a higher one is an error.
+        None takes the largest id seen by ``fit`` and adds a row for all higher ids, one unknown
+        word whose vector is zero and never trains.
     input : {"auto", "tokens", "series"}, default="auto"
         How to read X. "auto" takes integers (arrays of shape (n_samples, timesteps), or lists of
         integer sequences) as token ids and floats (arrays of shape (n_samples, timesteps) or
-        (n_samples, timesteps, features), or lists of 1-D or 2-D arrays) as series.
+        (n_samples, timesteps, features), or lists of 1-D or 2-D arrays) as series. Any container
+        of sequences does, such as a column of pandas, polars or pyarrow; integers beside floats
+        are an error.
     activation : {"tanh", "relu", "sigmoid", "linear"}, default="tanh"
         The function f.
     mask_zero : bool, default=False
@@ -51,9 +54,12 @@ PARAMETERS = """
     stratify : bool, default=False
         Draw the held-out samples at random, with the same share of each class, instead of taking
         the tail.
-    scoring : str or list of str, default=None
-        Names of scikit-learn scorers that measure the held-out samples after each epoch, as
-        ``history_["val_" + name]``.
+    scoring : str, callable, list, tuple or dict, default=None
+        What measures the held-out samples after each epoch, as ``history_["val_" + name]``: names
+        of scikit-learn's scorers, scorers or functions ``scorer(estimator, X, y)``; one, a list, or
+        a dict of names to them. One without a name is the "score"; in a list a scorer has the name
+        of its metric. A function may return a dict of names to scores. ``sample_weight`` goes to
+        those that take it. Files leave scorers out that are not names, as they do callbacks.
     early_stopping : bool, default=False
         Stop a fit when the loss has not gone down for ``n_iter_no_change`` of its epochs, which
         takes a ``max_iter`` well above that, and in any case go back to the weights of the epoch
@@ -89,12 +95,14 @@ ATTRIBUTES = """
     n_iter_ : int
         Epochs done, over all calls that continued one another.
     n_features_in_ : int
-        Width of X, if it was an array.
+        Width of X, if it was an array; sequences of a list have any length.
     history_ : dict of str -> list of float
-        Loss and metric of each epoch, the mean over the samples while the weights change; with
-        validation data the same at its end, by names that begin with ``val_``.
+        "loss" and "accuracy" ("binary_accuracy", that of single labels, for multilabel y;
+        "mean_absolute_error" for a regressor) of each epoch, the weighted mean over the samples
+        while the network changes; with validation data the same at its end, and what ``scoring``
+        asks for, by names that begin with "val_".
     embedding_ : ndarray of shape (vocabulary_size, embedding_dim)
-        For token ids only.
+        For token ids only. With ``vocabulary_size=None`` the last row is that of unknown words.
     kernel_ : ndarray of shape (embedding_dim or features, units)
     recurrent_kernel_ : ndarray of shape (units, units)
     bias_ : ndarray of shape (units,)

@@ -1,6 +1,7 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -19,6 +20,7 @@ from sklearn.utils.validation import (
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
+from crnn._containers import without_missing
 from crnn._core import ACTIVATIONS
 from crnn._fit import Fit, fingerprint, unchanged_on_error
 from crnn._held_out import split
@@ -39,13 +41,13 @@ from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state, steady
 from crnn._threads import n_threads_for
 from crnn._training import Samples, Trainer
-from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
+from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, quiet, validated
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
-# Parameters that change nothing about the weights to which a fit comes, or not any more.
-WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "verbose", "warm_start")
+# Parameters that do not, or no longer, change the weights to which a fit comes.
+WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
@@ -98,7 +100,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "shuffle": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "stratify": ["boolean"],
-        "scoring": [StrOptions(set(get_scorer_names())), list, tuple, None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, dict, None],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -133,7 +135,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         shuffle: bool = True,
         validation_fraction: float = 0.0,
         stratify: bool = False,
-        scoring: str | Sequence[str] | None = None,
+        scoring: Scoring = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -274,6 +276,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
+    @quiet
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
@@ -306,6 +309,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         save(self, path)
 
     @classmethod
+    @quiet
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read an estimator that ``save`` has written.
 
@@ -325,6 +329,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """
         return load(cls, path)
 
+    @quiet
     def __setstate__(self, state):
         super().__setstate__(state)
         check_state(self)
@@ -332,23 +337,27 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = self.input == "tokens"
         return tags
 
     # What fit is made of
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
-        epochs = Epochs(self, X, y, self._plan["epochs_left"] if resume else self.max_iter)
+        n_epochs = self._plan["epochs_left"] if resume else self.max_iter
+        epochs = Epochs(self, X, y, sample_weight, n_epochs)
         with unchanged_on_error(self) as attempt:
             model = attempt.model
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
             if not resume:
                 model._prepare(raw, y)
             check_shapes(model, model._shapes(raw))
-            parts = split(model, X, y, model._samples(raw, y, weights), X_val, y_val)
+            model._warn_of_unknown(raw)
+            parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
+            fit = Fit(model, *parts)
             with epochs.of(attempt):
-                Fit(model, *parts).run(attempt, epochs)
+                fit.run(attempt, epochs)
         return self
 
     def _prepare(self, raw, y):
@@ -388,11 +397,9 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         raw = read(self, X, reset=reset)
-        y = self._check_target(y)
+        y = self._check_target(without_missing(y))
         check_consistent_length(raw, y)
-        weights = _check_sample_weight(sample_weight, y, copy=True)
-        with np.errstate(over="ignore"):  # an error says it better than a warning
-            weights = weights.astype(self.dtype, copy=False)
+        weights = _check_sample_weight(sample_weight, y, dtype=np.float64)
         assert_all_finite(weights, input_name="sample_weight")
         if (weights < 0).any():
             raise ValueError("sample_weight cannot contain negative weights.")
@@ -411,7 +418,11 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             f"Training weights of the shapes {shapes}",
             "Lower vocabulary_size, embedding_dim or units.",
         )
-        to_attributes(self, draw(self._rng, shapes, self.dtype))
+        parameters = draw(self._rng, shapes, self.dtype)
+        if "embedding" in parameters and self.vocabulary_size is None:
+            unknown = np.zeros((1, self.embedding_dim), self.dtype)
+            parameters["embedding"] = np.concatenate([parameters["embedding"], unknown])
+        to_attributes(self, parameters)
         self._optimizer_state = self._new_optimizer().state
         self._progress, self._split_seed = new_progress(), None
         self.history_ = {}
@@ -426,13 +437,27 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
-            V = int(integer_ids(raw.values).max(initial=0)) + 1
+            V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
             if V > MOST_IDS:
                 raise ValueError(
                     f"X contains the token id {V - 1}, but ids go up to {MOST_IDS - 1}. Number the "
                     "words from 1, or set input='series' for integer series."
                 )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
+
+    def _warn_of_unknown(self, raw):
+        """Ids that an earlier call has not seen are read as unknown, in training too."""
+        if self.vocabulary_size is not None or not hasattr(self, "embedding_"):
+            return
+        highest, known = raw.values.max(initial=0), len(self.embedding_) - 2
+        if highest > known:
+            warnings.warn(
+                f"X contains token ids up to {highest}, but the first call saw ids up to {known}. "
+                "The others are read as one unknown word that never trains; pass vocabulary_size "
+                "to train them.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _new_optimizer(self):
         options = {
@@ -450,7 +475,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         return as_sequences(
             raw,
             tokens=tokens,
-            vocabulary_size=len(self.embedding_) if tokens else None,
+            n_rows=len(self.embedding_) if tokens else None,
+            open_vocabulary=self.vocabulary_size is None,
             n_features=len(self.kernel_),
             mask_zero=self.mask_zero,
             dtype=self.dtype,
@@ -465,14 +491,16 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
                 "The weights of all samples to train on are zero, by sample_weight or "
                 "class_weight; give some of them a positive weight."
             )
-        return samples
+        return samples.scaled(self.dtype)
 
     def _weigh(self, samples):
+        """Samples with all weights that the user asks for multiplied."""
         return samples
 
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
         check_shapes(self, self._shapes(raw))
+        self._warn_of_unknown(raw)
         self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
 
@@ -491,8 +519,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         out = method(self._trainer(), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
-                "The states of the network left the numbers; scale X to about unit size, or look "
-                "for infinite or very large weights."
+                "The network produced NaN or infinity; scale X to about unit size, or look for "
+                "infinite or very large weights."
             )
         return out
 
@@ -500,5 +528,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         """The network with the fitted attributes as its weights."""
         n_threads = n_threads_for(self.n_jobs)
         parameters = from_attributes(self, copy=copy)
-        network = Network(parameters, self.activation, n_threads, Workspace())
+        network = Network(
+            parameters, self.activation, n_threads, Workspace(), self.vocabulary_size is None
+        )
         return Trainer(network, n_threads, self.out_activation_)

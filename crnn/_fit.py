@@ -6,11 +6,11 @@ from copy import deepcopy
 from time import perf_counter
 
 import numpy as np
-from sklearn.metrics import check_scoring
 
 from crnn import _memory
 from crnn._parameters import to_attributes
 from crnn._schedule import Schedule
+from crnn._scoring import Scorers
 from crnn._state import check_state, copy_of, is_learned
 from crnn._training import NotFiniteError, print_epoch
 
@@ -22,6 +22,7 @@ class Fit:
         check_state(model)  # whose attributes are the user's to change
         self.model, self.samples, self.validation = model, samples, validation
         self.trainer = model._trainer(copy=True)
+        self.scorers = Scorers(model, ("loss", self.trainer.metric))
         self.parameters = self.trainer.network.parameters
         self.optimizer = model._new_optimizer()
         self.optimizer.continue_from(model._optimizer_state)
@@ -51,14 +52,14 @@ class Fit:
 
     def run(self, attempt, epochs=None):
         """Train to the end of the plan, and give the estimator what came out."""
-        scorer, first = self._scorer(), self.n_epochs + 1
+        first = self.n_epochs + 1
         if epochs is not None and epochs.over:
             self.schedule.stop()
         while self.schedule.goes_on:
             start = perf_counter()
             if epochs is not None:
                 epochs.begin()
-            row = self._epoch(scorer)
+            row = self._epoch()
             _append(self.history, row)
             self.schedule.end(row, self.parameters, self.optimizer)
             attempt.kept = self.as_fitted()
@@ -77,7 +78,7 @@ class Fit:
     def n_epochs(self):
         return len(self.history.get("loss", []))
 
-    def _epoch(self, scorer):
+    def _epoch(self):
         """Train for one epoch, and measure."""
         rng, n, epoch = self.model._rng, len(self.samples.weights), self.n_epochs + 1
         self.schedule.begin(epoch, self.optimizer)
@@ -92,17 +93,9 @@ class Fit:
             ) from None
         if self.validation is not None:
             row |= self.trainer.evaluate(*self.validation.samples)
-        if scorer is not None:
-            scores = scorer(self.as_fitted(), self.validation.X, self.validation.y)
-            row |= {f"val_{name}": float(score) for name, score in scores.items()}
+            if self.scorers.by_name:
+                row |= self.scorers(self.as_fitted(), self.validation)
         return row
-
-    def _scorer(self):
-        scoring = self.model.scoring
-        if scoring is None or self.validation is None:
-            return None
-        names = [scoring] if isinstance(scoring, str) else list(scoring)
-        return check_scoring(self.model, scoring=names)
 
     def as_fitted(self):
         """A copy of the model as if the fit ended here; ``resume`` would go on from it."""
@@ -165,10 +158,10 @@ class Attempt:
 def unchanged_on_error(estimator):
     """Have an ``Attempt`` train; if the block fails, the estimator stays as it was.
 
-    But where training was cut short, by Ctrl-C or by weights that left the numbers, the estimator
-    gets the last whole epoch, and after any other error, such as a disk that is full, the last that
-    all callbacks have seen. So one that fails at its first call has no effect, and one that fails
-    later does no harm. ``resume`` can go on in either case.
+    But where training was cut short, by Ctrl-C or by weights that became NaN or infinite, the
+    estimator gets the last whole epoch, and after any other error, such as a full disk, the last
+    that all callbacks have seen. So one that fails at its first call has no effect, and one that
+    fails later does no harm. ``resume`` can go on in either case.
     """
     attempt = Attempt(estimator)
     try:

@@ -1,5 +1,6 @@
 """Samples held out to measure on: those that were passed, the tail, or a stratified draw."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,28 +12,21 @@ from crnn._training import Samples
 
 
 class Validation(NamedTuple):
-    """Held-out data, as the kernels read them and, if there are any, as scorers do."""
+    """Held-out samples as the kernels read them, and X, y and weights as scorers do."""
 
     samples: Samples
     X: object
     y: object
+    weights: np.ndarray
 
 
-def split(model, X, y, samples, X_val, y_val):
+def split(model, X, raw, y, weights, X_val, y_val):
     """Samples to train on, and a ``Validation`` or None."""
+    samples = model._samples(raw, y, weights)
     if (X_val is None) != (y_val is None):
         raise ValueError("X_val and y_val must be passed together, or neither of them.")
     if X_val is not None:
-        if model.validation_fraction:
-            raise ValueError(
-                f"validation_fraction={model.validation_fraction} and X_val both ask for "
-                "validation; set validation_fraction=0 to use X_val."
-            )
-        try:
-            held_out = model._samples(*model._read(X_val, y_val, None, reset=False))
-        except ValueError as error:
-            raise ValueError(f"X_val and y_val do not fit: {error}") from error
-        return model._weighed(samples), Validation(held_out, X_val, y_val)
+        return model._weighed(samples), _passed(model, X_val, y_val)
     if model.validation_fraction == 0:
         if model.scoring is not None:
             raise ValueError(
@@ -42,15 +36,45 @@ def split(model, X, y, samples, X_val, y_val):
         return model._weighed(samples), None
     train, test = _places(model, y)
     held_out = samples.take(test)
-    if len(held_out.weights) and not held_out.weights.any():
-        raise ValueError(
-            "The sample_weight of all held-out samples is zero, so that there is nothing to "
-            "measure; change validation_fraction, or pass X_val and y_val."
+    if not held_out.weights.any():
+        warnings.warn(
+            f"The sample_weight of all {len(held_out.weights)} held-out samples is zero, so they "
+            "are measured without weights. Pass X_val and y_val to choose others.",
+            UserWarning,
+            stacklevel=2,
         )
-    seen = None, None
-    if model.scoring is not None:
-        seen = _safe_indexing(X, test), _safe_indexing(y, test)
-    return model._weighed(samples.take(train)), Validation(held_out, *seen)
+        held_out = held_out._replace(weights=np.ones_like(held_out.weights))
+    seen = _cut(X, raw, test) if model.scoring is not None else None
+    validation = Validation(held_out.scaled(model.dtype), seen, y[test], held_out.weights)
+    return model._weighed(samples.take(train)), validation
+
+
+def _passed(model, X_val, y_val):
+    """The ``Validation`` of what was passed to validate on."""
+    if model.validation_fraction:
+        raise ValueError(
+            f"validation_fraction={model.validation_fraction} and X_val both ask for "
+            "validation; set validation_fraction=0 to use X_val."
+        )
+    try:
+        raw, y, weights = model._read(X_val, y_val, None, reset=False)
+        samples = model._samples(raw, y, weights)
+    except ValueError as error:
+        raise ValueError(f"X_val and y_val do not fit: {error}") from error
+    return Validation(samples.scaled(model.dtype), X_val, y, weights)
+
+
+def _cut(X, raw, part):
+    """Some samples of X for scorers: rows of a frame, whose columns have names, or what was read.
+
+    What was read can be cut whatever X is, such as an object that only NumPy knows how to read.
+    """
+    if hasattr(X, "columns"):
+        return _safe_indexing(X, part)
+    if raw.width is not None:
+        return raw.values.reshape(len(raw), raw.width, *raw.values.shape[1:])[part]
+    sequences = np.split(raw.values, raw.offsets[1:-1])
+    return [sequences[i] for i in np.arange(len(raw))[part]]
 
 
 def _places(model, y):

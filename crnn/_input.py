@@ -1,19 +1,21 @@
 """The input contract of the estimators: what the user passed -> packed sequences."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names, _check_n_features, validate_data
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_feature_names, _check_n_features
 
-from crnn._sequences import (
-    check_length,
-    flatten,
-    is_list_of_sequences,
-    offsets_of,
-    series_sequences,
-    token_sequences,
+from crnn._containers import (
+    check_one_kind,
+    columns_of,
+    is_plain,
+    is_table,
+    numbers,
+    sequences_in,
 )
+from crnn._sequences import check_length, offsets_of, series_sequences, token_sequences
 
 
 @dataclass(frozen=True)
@@ -45,84 +47,111 @@ def read(estimator, X, *, reset):
     An array must have the width that the estimator was fitted on, if that was one width; the
     sequences of a list have any length.
     """
-    if is_list_of_sequences(X):
-        raw = Raw(*flatten(X), None)
-        check_length(np.diff(raw.offsets).max())
-        if reset:
-            _set_width(estimator, X, np.diff(raw.offsets))
-        else:
-            _check_feature_names(estimator, X, reset=False)
-        return raw
-    _refuse_text(X)
-    _refuse_sequences_in_a_table(X)
-    if type(X) is np.ndarray and X.dtype.kind in "iu" and X.ndim == 2 and X.size:
-        # Nothing is left to check but the width: a third of the time that one review takes.
-        if reset or hasattr(estimator, "feature_names_in_"):
-            X = validate_data(estimator, X, reset=reset, skip_check_array=True)
-        else:
-            _check_n_features(estimator, X, reset=False)
+    sequences = sequences_in(X)
+    if sequences is None:
+        return _read_array(estimator, X, reset)
+    arrays = [_sequence(x, i) for i, x in enumerate(sequences)]
+    filled = [x for x in arrays if x.size]
+    for i, x in enumerate(arrays):
+        if x.size and x.shape[1:] != filled[0].shape[1:]:
+            raise ValueError(
+                f"X[{i}] has shape {x.shape}, but an earlier sequence has shape "
+                f"{filled[0].shape}; all sequences need the same number of features."
+            )
+    if estimator.input == "auto":
+        check_one_kind(arrays, "X[{}]".format)
+    offsets = offsets_of([len(x) for x in arrays])
+    check_length(np.diff(offsets).max())
+    _check_feature_names(estimator, X, reset=reset)
+    if reset:  # lists have no width, but for those that are an array written out
+        vars(estimator).pop("n_features_in_", None)
+        if is_plain(X):
+            estimator.n_features_in_ = len(X[0])
+    return Raw(np.concatenate(filled) if filled else np.zeros(0, np.int32), offsets, None)
+
+
+def _sequence(x, i):
+    def place(step=None, *feature):
+        at = "" if step is None else f" at timestep {step}"
+        return f"X[{i}]" + at + "".join(f", feature {f}" for f in feature)
+
+    x = numbers(x, place)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
+    if len(x) and not x.size:
+        raise ValueError(f"X[{i}] has shape {x.shape}, but a timestep has at least one feature.")
+    return x
+
+
+def _read_array(estimator, X, reset):
+    _check_feature_names(estimator, X, reset=reset)
+    if is_table(X):
+        array = _table(X, estimator.input)
     else:
-        integers = _holds_integers(X)
-        X = validate_data(estimator, X, reset=reset, allow_nd=True)
-        X = X.astype(np.int64, copy=False) if integers else X
-    if X.ndim > 3:
+        flat = len(getattr(X, "shape", ())) == 1  # which scikit-learn refuses in its own words
+        array = X if issparse(X) or flat else np.asarray(X)
+        if not flat and not issparse(array) and array.dtype.kind in "OUS" and array.ndim > 1:
+            array = numbers(array, _place_in_array)
+    is_ids = type(array) is np.ndarray and array.dtype.kind in "iu" and array.ndim == 2
+    if not (is_ids and array.size):  # of which nothing is left to check, in a third of the time
+        array = check_array(
+            array, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X"
+        )
+    _check_width(estimator, array, reset)
+    _check_shape(array)
+    n, width = array.shape[:2]
+    check_length(width)
+    return Raw(array.reshape(n * width, *array.shape[2:]), offsets_of(np.full(n, width)), width)
+
+
+def _place_in_array(*index):
+    return f"X[{index[0]}] at timestep {index[1]}" if index else "X"
+
+
+def _table(X, declared):
+    """The columns of a data frame side by side."""
+    names, columns = columns_of(X)
+
+    def column(j):
+        def place(row=None):
+            return f"Column {names[j]!r} of X" + ("" if row is None else f" in row {row}")
+
+        return numbers(columns[j], place)
+
+    arrays = [column(j) for j in range(len(columns))]
+    if declared == "auto":
+        check_one_kind(arrays, lambda j: f"Column {names[j]!r} of X")
+    return np.column_stack(arrays) if arrays else np.empty(X.shape)
+
+
+def _check_width(estimator, array, reset):
+    try:
+        _check_n_features(estimator, array, reset=reset)
+    except ValueError as error:
         raise ValueError(
-            f"Found array with dim {X.ndim}. X must have shape (n_samples, timesteps) or "
+            f"{error}: its arrays had {estimator.n_features_in_} timesteps in fit. Pass a list of "
+            "sequences, list(X), for other lengths, or pad or cut the sequences."
+        ) from None
+
+
+def _check_shape(array):
+    if array.ndim > 3:
+        raise ValueError(
+            f"Found array with dim {array.ndim}. X must have shape (n_samples, timesteps) or "
             "(n_samples, timesteps, features)."
         )
-    if X.dtype.kind not in "biuf":
-        raise ValueError(f"X has dtype {X.dtype}; pass integers (token ids) or floats (series).")
-    if 0 in X.shape[1:]:
+    if array.dtype.kind not in "biuf":
         raise ValueError(
-            f"Found array with 0 timestep(s) or 0 feature(s) in a timestep (shape={X.shape}) while "
-            "a minimum of 1 is required."
+            f"X has dtype {array.dtype}; pass integers (token ids) or floats (series)."
         )
-    n, width = X.shape[:2]
-    check_length(width)
-    values = X.reshape(n * width, *X.shape[2:])
-    return Raw(values, offsets_of(np.full(n, width)), width)
-
-
-def _set_width(estimator, X, lengths):
-    """The one length of a list is a width, as everywhere; a column has the width of a column."""
-    for name in ("n_features_in_", "feature_names_in_"):
-        vars(estimator).pop(name, None)
-    if isinstance(X, (list, tuple)) and (lengths == lengths[0]).all():
-        estimator.n_features_in_ = int(lengths[0])
-
-
-def _holds_integers(X):
-    """Whether X holds integers in a form that scikit-learn would make floats of."""
-    dtypes = list(X.dtypes) if hasattr(X, "columns") else [getattr(X, "dtype", None)]
-    kinds = {getattr(dtype, "kind", None) for dtype in dtypes}
-    if dtypes and kinds <= {"i", "u"}:  # a data frame, maybe of nullable integers
-        return True
-    return kinds == {"O"} and all(isinstance(x, Integral) for x in np.asarray(X, object).flat)
-
-
-def _refuse_text(X):
-    known = isinstance(X, (list, tuple, np.ndarray)) or hasattr(X, "iloc")
-    first = next(iter(X), None) if known and np.ndim(X) == 1 else X
-    if isinstance(first, str):
+    if 0 in array.shape[1:]:
         raise ValueError(
-            f"X contains text ({first[:20]!r}...). Turn it into token ids first: "
-            "make_pipeline(SequenceVectorizer(), SimpleRNNClassifier())."
+            f"Found array with 0 timestep(s) or 0 feature(s) in a timestep (shape={array.shape}) "
+            "while a minimum of 1 is required."
         )
 
 
-def _refuse_sequences_in_a_table(X):
-    if len(getattr(X, "shape", ())) != 2 or 0 in X.shape:
-        return
-    objects = X.dtype == object if isinstance(X, np.ndarray) else hasattr(X, "columns")
-    first = np.asarray(X[:1])[0, 0] if objects else None
-    if objects and np.ndim(first) > 0:
-        raise ValueError(
-            f"X is a table of shape {X.shape} with a sequence in a cell; pass that column alone, "
-            "as a ColumnTransformer does for a name instead of a list of names."
-        )
-
-
-def as_sequences(raw, *, tokens, vocabulary_size, n_features, mask_zero, dtype, keep_pads=False):
+def as_sequences(raw, *, tokens, n_rows, open_vocabulary, n_features, mask_zero, dtype, keep_pads):
     """Packed sequences for a model of these properties."""
     if not tokens:
         if raw.n_features != n_features and len(raw.values):
@@ -139,7 +168,8 @@ def as_sequences(raw, *, tokens, vocabulary_size, n_features, mask_zero, dtype, 
     return token_sequences(
         raw.values,
         raw.offsets,
-        vocabulary_size=vocabulary_size,
+        n_rows=n_rows,
+        open_vocabulary=open_vocabulary,
         mask_zero=mask_zero,
         keep_pads=keep_pads,
     )

@@ -14,7 +14,7 @@ from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import offsets_of, without_pads
 from crnn._threads import n_threads_for
-from crnn._typing import Activation, Floats, RandomState
+from crnn._typing import Activation, Floats, RandomState, quiet
 from crnn._workspace import Workspace
 
 WEIGHTS = ("kernel_", "recurrent_kernel_", "bias_")
@@ -120,6 +120,7 @@ class SimpleRNN:
             return []
         return [w.copy() for w in (self.kernel_, self.recurrent_kernel_, self.bias_)]
 
+    @quiet
     def set_weights(self, weights: Sequence[ArrayLike]) -> Self:
         """Take weights in the order of Keras.
 
@@ -151,6 +152,7 @@ class SimpleRNN:
         vars(self).update(zip(WEIGHTS, arrays, strict=True), _call=None)
         return self
 
+    @quiet
     def __call__(
         self,
         inputs: ArrayLike,
@@ -207,6 +209,7 @@ class SimpleRNN:
             output, last = output[0], last[0]
         return (output, last) if self.return_state else output
 
+    @quiet
     def backward(self, grad_output: ArrayLike) -> Bunch:
         """Gradients of the last call, given the gradient of a loss by its output.
 

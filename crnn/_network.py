@@ -20,11 +20,13 @@ class Network:
 
     ``parameters`` has, in this order, "embedding" (V, E; for tokens only), "kernel" (E or F, H),
     "recurrent_kernel" (H, H), "bias" (H,), "head_kernel" (H, K) and "head_bias" (K,). The arrays
-    are shared with whoever made them: an optimiser updates them in place between two passes.
+    are shared with whoever made them: an optimiser updates them in place between two passes. In an
+    open vocabulary the last row of the embedding stands for unknown ids, and never trains.
     """
 
-    def __init__(self, parameters, activation, n_threads, workspace):
+    def __init__(self, parameters, activation, n_threads, workspace, open_vocabulary=False):
         self.parameters = parameters
+        self.open_vocabulary = open_vocabulary
         self.workspace = workspace
         weights = [parameters[name] for name in ("kernel", "recurrent_kernel", "bias")]
         self.recurrence = Recurrence(weights, activation, n_threads, workspace)
@@ -84,6 +86,8 @@ class Network:
             self.inputs, grad_table, want_inputs=tokens
         )
         if tokens:
+            if self.open_vocabulary:
+                grad_inputs[batch.ids == len(self.parameters["embedding"]) - 1] = 0
             grads["embedding"] = RowGradient(batch.ids, grad_inputs)
         return grads
 

@@ -24,6 +24,8 @@ def save(estimator, path):
     parameters = estimator.get_params(deep=False)
     if "callbacks" in parameters:
         parameters["callbacks"] = None  # functions
+    if _holds_functions(parameters.get("scoring")):
+        parameters["scoring"] = None
     attributes = {k: v for k, v in vars(estimator).items() if is_learned(k)}
     header = {
         "format": FORMAT,
@@ -84,6 +86,15 @@ def _requests(estimator):
         name: getattr(estimator._metadata_request, name).requests for name in SIMPLE_METHODS
     }
     return {name: dict(request) for name, request in requests.items() if request}
+
+
+def _holds_functions(scoring):
+    """Whether scorers are objects rather than names."""
+    if isinstance(scoring, dict):
+        scoring = list(scoring.values())
+    return callable(scoring) or (
+        isinstance(scoring, (list, tuple)) and any(callable(item) for item in scoring)
+    )
 
 
 def _encode(value, name, arrays):

@@ -69,7 +69,8 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers to predict.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
+            Weight of each sample in the loss, relative to the others: a common factor changes
+            nothing. Held-out samples are measured with theirs.
         X_val, y_val : like X and y, default=None
             Validation data, measured after each epoch; instead of ``validation_fraction``.
 
@@ -97,7 +98,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers to predict.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss.
+            Weight of each sample in the loss, relative to the others of this call.
 
         Returns
         -------

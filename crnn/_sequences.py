@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import assert_all_finite
 
+from crnn._containers import missing
 from crnn._core import leading_zeros
 
 MOST_STEPS = 2**31 - 2  # of a batch, and one for a padding; the kernels count rows in 32 bits
@@ -54,58 +54,23 @@ def offsets_of(lengths):
     return offsets
 
 
-def is_list_of_sequences(X):
-    """Whether X is a list, an array of objects or a column of sequences rather than one array."""
-    if isinstance(X, np.ndarray):
-        if X.dtype != object or X.ndim != 1:
-            return False
-    elif not isinstance(X, (list, tuple)) and len(getattr(X, "shape", ())) != 1:
-        return False
-    first = next(iter(X), None)
-    return isinstance(first, (list, tuple)) or np.ndim(first) > 0
+def place_in(offsets, step):
+    """Where a step of flat values stands in the user's X."""
+    sample = np.searchsorted(offsets, step, side="right") - 1
+    return f"X[{sample}] at timestep {step - offsets[sample]}"
 
 
-def flatten(X):
-    """List of sequences -> (values end to end, offsets); each item is 1-D or each is 2-D."""
-    items = [_item(x, i) for i, x in enumerate(X)]
-    filled = [x for x in items if x.size]
-    for i, x in enumerate(items):
-        if x.size and x.shape[1:] != filled[0].shape[1:]:
-            raise ValueError(
-                f"X[{i}] has shape {x.shape}, but an earlier sequence has shape "
-                f"{filled[0].shape}; all sequences need the same number of features."
-            )
-    offsets = offsets_of([len(x) for x in items])
-    values = np.concatenate(filled) if filled else np.zeros(0, np.int32)
-    return values, offsets
-
-
-def _item(x, i):
-    """One sequence of a list as an array of numbers."""
-    try:
-        x = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"X[{i}] is no sequence of numbers: {error}") from error
-    if x.size and x.dtype.kind not in "biuf":
-        raise ValueError(
-            f"X[{i}] has dtype {x.dtype}; a list holds sequences of token ids or of floats. "
-            "Turn text into ids with crnn.preprocessing.SequenceVectorizer."
-        )
-    if x.ndim not in (1, 2):
-        raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
-    if len(x) and not x.size:
-        raise ValueError(f"X[{i}] has shape {x.shape}, but a timestep has a feature at least.")
-    return x
-
-
-def token_sequences(values, offsets, *, vocabulary_size, mask_zero, keep_pads=False):
+def token_sequences(values, offsets, *, n_rows, open_vocabulary, mask_zero, keep_pads=False):
     """Check token ids and take the paddings off.
 
-    With ``mask_zero`` each id 0 is dropped, so that the state carries through. Without it the
-    leading zeros are counted instead of stored, unless ``keep_pads`` asks for them in place.
+    In an open vocabulary each id beyond the rows of the embedding reads its last one. With
+    ``mask_zero`` each id 0 is dropped, so that the state carries through. Without it the leading
+    zeros are counted instead of stored, unless ``keep_pads`` asks for them in place.
     """
-    values = integer_ids(values)
-    _check_range(values, vocabulary_size)
+    values = integer_ids(values, offsets)
+    if open_vocabulary:
+        values = np.minimum(values, n_rows - 1)
+    _check_range(values, offsets, n_rows)
     values = np.ascontiguousarray(values, dtype=np.int32)
     if mask_zero:
         kept = values != 0
@@ -126,45 +91,58 @@ def check_length(longest):
         )
 
 
-def integer_ids(values):
+def integer_ids(values, offsets):
     """The values as integers, which all must be in value."""
     if values.dtype.kind in "iu":
         return values
     with np.errstate(invalid="ignore"):  # of NaN and infinity, which are refused below
         integers = values.astype(np.int64)
     if not np.array_equal(integers, values):
-        wrong = values[integers != values].tolist()[0]
+        step = np.flatnonzero(integers != values)[0]
+        if np.isnan(values[step]):
+            raise missing(values[step], place_in(offsets, step))
         raise ValueError(
-            f"X contains {wrong!r}, which is no token id. Pass integers, or set input='series' "
-            "for float series."
+            f"{place_in(offsets, step)} is {values[step].item()!r}, which is not a token id. Pass "
+            "integers, or set input='series' for float series."
         )
     return integers
 
 
-def _check_range(values, vocabulary_size):
+def _check_range(values, offsets, n_rows):
     if len(values) == 0:
         return
-    lowest, highest = values.min(), values.max()
-    if lowest < 0:
+    if values.min() < 0:
+        step = np.flatnonzero(values < 0)[0]
         raise ValueError(
-            f"X contains the negative token id {lowest}; token ids count from 0 (padding). "
-            "For integer series set input='series'."
+            f"{place_in(offsets, step)} is the negative token id {values[step]}; token ids count "
+            "from 0 (padding). For integer series set input='series'."
         )
-    if highest >= vocabulary_size:
+    if values.max() >= n_rows:
+        step = np.flatnonzero(values >= n_rows)[0]
         raise ValueError(
-            f"X contains the token id {highest}, but vocabulary_size={vocabulary_size} allows ids "
-            f"up to {vocabulary_size - 1}. Map rarer words to the out-of-vocabulary id, or refit "
-            "with a larger vocabulary_size."
+            f"{place_in(offsets, step)} is the token id {values[step]}, but "
+            f"vocabulary_size={n_rows} allows ids up to {n_rows - 1}. Map rarer words to the "
+            "out-of-vocabulary id, refit with a larger vocabulary_size, or with None, which reads "
+            "ids that fit has not seen as one unknown word."
         )
 
 
 def series_sequences(values, offsets, dtype, n_features):
     """Check the steps of float series; a step of univariate series has one feature."""
     values = values.reshape(len(values), n_features)
-    with np.errstate(over="ignore", invalid="ignore"):  # an error says it better than a warning
-        values = np.ascontiguousarray(values, dtype=dtype)
-        assert_all_finite(values, input_name="X")
-    return without_pads(values, offsets)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        steps = np.ascontiguousarray(values, dtype=dtype)
+    finite = np.isfinite(steps)
+    if not finite.all():
+        step, feature = np.argwhere(~finite)[0]
+        number, place = values[step, feature], f"{place_in(offsets, step)}, feature {feature}"
+        if np.isnan(number):
+            raise missing(number, place)
+        raise ValueError(
+            "Input X contains infinity or a value too large for "
+            f"dtype({np.dtype(dtype).name!r}): {number} in {place}. Scale or clip the series."
+        )
+    return without_pads(steps, offsets)
 
 
 def repeat_over_skipped(paths, kept, offsets):

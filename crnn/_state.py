@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from crnn._parameters import ATTRIBUTES, shapes
-from crnn._typing import F
+from crnn._typing import F, quiet
 
 PRIVATE = (
     "_rng", "_optimizer_state", "_plan", "_progress", "_split_seed", "_multilabel",
@@ -63,13 +63,13 @@ def copy_of(estimator):
 
 
 def steady(method: F) -> F:
-    """Have a method read the estimator as it is now, whatever another thread makes of it."""
+    """Have a method read the estimator as it is now, whatever other threads do to it, quietly."""
 
     @wraps(method)
     def wrapper(estimator: Any, *args: Any, **kwargs: Any) -> Any:
         return method(copy_of(estimator), *args, **kwargs)
 
-    return cast(F, wrapper)
+    return quiet(cast(F, wrapper))
 
 
 def _require(condition, message):

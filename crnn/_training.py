@@ -1,5 +1,6 @@
 """Epochs: batches in, weights and history out."""
 
+from contextvars import copy_context
 from functools import partial, wraps
 from math import isfinite
 from typing import NamedTuple
@@ -26,7 +27,10 @@ OBJECTIVES = {
 
 
 class Samples(NamedTuple):
-    """Sequences with their targets, (n, K) floats or (n,) class numbers, and weights (n,)."""
+    """Sequences with their targets, (n, K) floats or (n,) class numbers, and weights (n,).
+
+    Weights are as the user passed them, in double precision, until they are ``scaled``.
+    """
 
     sequences: Sequences
     targets: np.ndarray
@@ -36,14 +40,22 @@ class Samples(NamedTuple):
         """The samples of a slice or of an array of places."""
         return Samples(*(array[part] for array in self))
 
+    def scaled(self, dtype):
+        """The samples with weights of mean 1, so that a common factor changes nothing."""
+        weights = self.weights / self.weights.max()  # whose sum cannot overflow
+        return self._replace(weights=(weights / weights.mean()).astype(dtype))
+
 
 def interruptible(method):
-    """Have a method of a trainer end at Ctrl-C, even in the midst of a batch that takes long."""
+    """Have a method of a trainer end at Ctrl-C, even in the midst of a batch that takes long.
+
+    It runs in the context of the caller, of which ``np.errstate`` is part, in whatever thread.
+    """
 
     @wraps(method)
     def wrapper(trainer, sequences, *arguments):
         F, H = trainer.network.parameters["kernel"].shape
-        task = partial(method, trainer, sequences, *arguments)
+        task = partial(copy_context().run, method, trainer, sequences, *arguments)
         # Each weight is in one product of the forward pass and in two of the backward pass.
         if 3 * int(sequences.lengths.sum()) * H * (F + H) < LONG:
             return task()
@@ -53,7 +65,7 @@ def interruptible(method):
 
 
 class NotFiniteError(ValueError):
-    """Training that has left the numbers."""
+    """Training that produced NaN or infinity."""
 
 
 class Trainer:
@@ -62,6 +74,8 @@ class Trainer:
     def __init__(self, network, n_threads, out_activation):
         self.network = network
         self.loss, self.metric = OBJECTIVES[out_activation]
+        if out_activation == "logistic" and len(network.parameters["head_bias"]) > 1:
+            self.metric = "binary_accuracy"  # of labels; "accuracy" is that of whole samples
         self.n_threads = n_threads
         embedding = network.parameters.get("embedding")
         self.vocabulary_size = None if embedding is None else len(embedding)
@@ -76,7 +90,6 @@ class Trainer:
         )
 
     @interruptible
-    @np.errstate(over="ignore", invalid="ignore")  # the errors below say it better than a warning
     def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer):
         """One pass in the order of ``indices``; returns mean loss and metric on the way by name."""
         totals = np.zeros(2)
@@ -113,7 +126,7 @@ class Trainer:
         return self._row(totals, weights, "val_")
 
     def _row(self, totals, weights, prefix=""):
-        total = max(np.sum(weights, dtype=np.float64), np.finfo(np.float64).tiny)
+        total = np.sum(weights, dtype=np.float64)
         names = prefix + "loss", prefix + self.metric
         return dict(zip(names, (np.asarray(totals) / total).tolist(), strict=True))
 

@@ -100,12 +100,13 @@ class SimpleRNNTransformer(
         ValueError
             If the network refuses the data.
         """
+        sample_weight = fit_params.get("sample_weight")
         if _routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         network = clone(self._network())
         if self.random_state is not None:
             _set_random_states(network, check_random_state(self.random_state))
-        with passed_on(self, network, X, y):
+        with passed_on(self, network, X, y, sample_weight):
             self.estimator_ = network.fit(X, y, **fit_params)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)

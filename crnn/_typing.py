@@ -1,11 +1,12 @@
-"""What the public signatures are made of, and scikit-learn's decorators, which have no types."""
+"""What the public signatures are made of, and the decorators of public methods."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
+from sklearn import config_context, get_config
 from sklearn.utils._param_validation import validate_params
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
@@ -14,13 +15,40 @@ Documents: TypeAlias = Iterable[Any]  # of str, bytes, file names or open files
 RandomState: TypeAlias = int | np.random.RandomState | None
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid", "linear"]
 Side: TypeAlias = Literal["pre", "post"]
+Scoring: TypeAlias = (
+    str
+    | Callable[..., Any]
+    | Sequence[str | Callable[..., Any]]
+    | Mapping[str, str | Callable[..., Any]]
+    | None
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def quiet(method: F) -> F:
+    """Have NumPy neither warn nor raise in a method, whatever ``np.seterr`` of the caller says.
+
+    Underflow is harmless. Estimators look for infinity and NaN, and refuse them by name; the layer
+    computes with them.
+    """
+    return np.errstate(all="ignore")(method)
+
+
 def validated(method: F) -> F:
-    """Check the parameters of an estimator by their constraints before the method runs."""
-    return cast(F, _fit_context(prefer_skip_nested_validation=True)(method))
+    """Check the parameters of an estimator by their constraints before the method runs, quietly.
+
+    Unlike scikit-learn's ``_fit_context``, also before ``partial_fit`` of a fitted estimator.
+    """
+
+    @wraps(method)
+    def wrapper(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        if not get_config()["skip_parameter_validation"]:
+            estimator._validate_params()
+        with config_context(skip_parameter_validation=True):
+            return method(estimator, *args, **kwargs)
+
+    return quiet(cast(F, wrapper))
 
 
 def checked(**constraints: list[Any]) -> Callable[[F], F]:

@@ -173,6 +173,67 @@ def test_callbacks_of_both_kinds(tmp_path):
 
 
 @has_callbacks
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_scores_of_scikit_learns_monitor_are_weighted(wrapped):
+    from sklearn.callback import ScoringMonitor
+
+    X, y = data()
+    weights, monitor = np.where(y, 9.0, 0.5), ScoringMonitor(scoring="accuracy")
+    clf = small().set_callbacks(monitor)
+    fit = SimpleRNNTransformer(clf).fit if wrapped else clf.fit
+    fit(X, y, sample_weight=weights, X_val=X[:9], y_val=y[:9])
+    logged = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    models = [small(max_iter=n).fit(X, y, sample_weight=weights) for n in range(1, 5)]
+    wanted = [model.score(X, y, sample_weight=weights) for model in models]
+    np.testing.assert_allclose(logged, wanted)
+    assert wanted[-1] != pytest.approx(models[-1].score(X, y))
+
+
+@has_callbacks
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_metadata_of_the_protocol(wrapped):
+    class Metadata(Record):
+        def on_fit_task_begin(self, estimator, context, *, metadata):
+            self.events.append(metadata)
+
+        def on_fit_task_end(self, estimator, context, *, metadata):
+            self.events.append(metadata)
+
+    X, y = data()
+    network = small(max_iter=2)
+    for weights in (None, np.linspace(0.1, 3, 60)):
+        record = Metadata()
+        model = SimpleRNNTransformer(network) if wrapped else clone(network)
+        model.set_callbacks(record).fit(X, y, sample_weight=weights)
+        told = record.events[1:-1]
+        assert len(told) == (2 if wrapped else 6)
+        for metadata in told:
+            assert list(metadata) == ([] if weights is None else ["sample_weight"])
+            assert metadata.get("sample_weight") is weights
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping, Record, 3, "print"])
+def test_what_is_no_callback(callback):
+    X, y = data()
+    clf = small().fit(X, y)
+    before = pickle.dumps(clf.set_params(callbacks=[callback]))
+    with pytest.raises(TypeError, match="callbacks must be functions of the estimator, or objects"):
+        clf.fit(X, y)
+    assert pickle.dumps(clf) == before
+
+
+def test_checks_come_before_callbacks():
+    class Begun(EarlyStopping):
+        def begin(self, estimator):
+            raise AssertionError("too early")
+
+    X, y = data()
+    clf = small(callbacks=[Begun("loss")], validation_fraction=0.5)
+    with pytest.raises(ValueError, match="f_one"):
+        clf.set_params(scoring=["f_one"]).fit(X, y)
+
+
+@has_callbacks
 def test_a_progress_bar_over_a_search(capfd):
     pytest.importorskip("rich", reason="rich is not installed")
     from sklearn.callback import ProgressBar

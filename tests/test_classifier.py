@@ -105,15 +105,6 @@ def test_validation_is_what_the_floor_of_the_rest_leaves(n, fraction, n_train):
     assert clf.history_["val_accuracy"][-1] == pytest.approx(clf.score(X[tail], y[tail]))
 
 
-def test_sample_weight_scales_the_gradient():
-    X, y = ids()
-    options = {"optimizer": "sgd", "dtype": "float64"}
-    wanted = small(learning_rate=0.2, **options).fit(X, y)
-    doubled = small(learning_rate=0.1, **options).fit(X, y, sample_weight=np.full(50, 2.0))
-    np.testing.assert_allclose(doubled.kernel_, wanted.kernel_, rtol=1e-10)
-    np.testing.assert_allclose(doubled.history_["loss"], wanted.history_["loss"], rtol=1e-10)
-
-
 def test_class_weights_do_not_weigh_the_validation():
     X, y = ids()
     weighted = small(class_weight={0: 5, 1: 0.1}, dtype="float64", validation_fraction=0.3)
@@ -149,9 +140,9 @@ def test_training_goes_on_in_another_precision(optimizer, method):
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
 def test_training_goes_on_from_an_embedding_with_more_rows(optimizer):
     X, y = ids()
-    clf = small(optimizer=optimizer, warm_start=True).fit(X, y)
+    clf = small(optimizer=optimizer, warm_start=True, vocabulary_size=12).fit(X, y)
     clf.embedding_ = np.random.default_rng(0).uniform(-0.05, 0.05, (20, 5))
-    clf.fit(X + 8 * (X > 0), y)
+    clf.set_params(vocabulary_size=20).fit(X + 8 * (X > 0), y)
     assert clf.embedding_.shape == (20, 5)
     assert clf.n_iter_ == 4
 
@@ -185,7 +176,7 @@ def test_verbose_without_validation_and_after_a_warm_start(capsys):
 def test_shapes_and_types(kind, n_classes):
     X, _ = ids() if kind == "tokens" else series()
     y = LABELS[n_classes][np.arange(50) % n_classes]
-    clf = small().fit(X, y)
+    clf = small(vocabulary_size=12).fit(X, y)
     K = 1 if n_classes == 2 else n_classes
     F = 5 if kind == "tokens" else 3
     shapes = {
@@ -289,19 +280,22 @@ def assert_refused(clf, call, message):
 
 def bad_inputs():
     X, _ = ids()
-    yield "negative id", ids, -X, r"X contains the negative token id -\d+; .* input='series'"
-    yield "high id", ids, X + 5, "token id 16, but vocabulary_size=12 .* refit"
-    yield "id beyond 32 bits", ids, X + 2**40, "token id 109951162"
+    yield (
+        "negative id",
+        ids,
+        -X,
+        r"X\[0\] at timestep \d is the negative token id -\d+; .* input='series'",
+    )
     yield "width of ids", ids, X[:, :5], "X has 5 features, .* expecting 9 features"
-    yield "fractions", ids, X + 0.5, r"contains 0.5, which is no token id. Pass integers"
+    yield "fractions", ids, X + 0.5, r"timestep 0 is 0.5, which is not a token id. Pass integers"
     yield "NaN as id", ids, np.where(X > 5, np.nan, X), "Input X contains NaN"
-    yield "NaN as id in a list", ids, [[1.0, np.nan], [2.0]], "X contains nan"
-    yield "infinity as id in a list", ids, [[1.0, np.inf], [2.0]], "X contains inf"
+    yield "NaN as id in a list", ids, [[1.0, np.nan], [2.0]], r"NaN: X\[0\] at timestep 1. Drop"
+    yield "infinity as id in a list", ids, [[1.0, np.inf], [2.0]], r"X\[0\] at timestep 1 is inf"
     yield "ids for series", ids, X[..., None], "1 values in a timestep, but a token is one id"
     yield "dimensions", ids, X[..., None, None], "Found array with dim 4"
     yield "empty", ids, X[:0], r"Found array with 0 sample\(s\)"
     yield "text", ids, ["a b", "c d"], "X contains text .'a b'.*SequenceVectorizer"
-    yield "words", ids, [["a", "b"], ["c"]], r"X\[0\] has dtype <U1; .*SequenceVectorizer"
+    yield "words", ids, [["a", "b"], ["c"]], "X contains text .'a'.*SequenceVectorizer"
     texts = np.array(["a b", "c d"])
     yield "array of text", ids, texts, "text .*SequenceVectorizer"
     yield "objects that are text", ids, texts.astype(object), "text .*SequenceVectorizer"
@@ -310,9 +304,9 @@ def bad_inputs():
     S, _ = series()
     hole, minus = S.copy(), S.copy()
     hole[3, 2, 1], minus[3, 2, 1] = np.nan, -np.inf
-    yield "NaN", series, hole, "Input X contains NaN"
-    yield "NaN in a list", series, list(hole), "Input X contains NaN"
-    yield "infinity", series, minus, "Input X contains infinity"
+    yield "NaN", series, hole, r"contains NaN: X\[3\] at timestep 2, feature 1. Drop or impute"
+    yield "NaN in a list", series, list(hole), r"contains NaN: X\[3\] at timestep 2, feature 1"
+    yield "infinity", series, minus, r"infinity .*: -inf in X\[3\] at timestep 2, feature 1. Scale"
     yield "features", series, S[..., :2], "X has 2 features in a timestep, .* fitted with 3"
     yield "features of a list", series, [S[0], S[1, :, :2]], r"X\[1\] has shape \(7, 2\)"
     yield "one feature", series, S[..., 0], "X has 1 features in a timestep, .* fitted with 3"
@@ -332,7 +326,7 @@ def test_bad_inputs_to_a_fitted_model(data, X, message):
 def test_fitting_on_ids_that_are_not_finite(value):
     """Refused before the size of the vocabulary is taken from them."""
     clf = small(input="tokens").fit(*ids())
-    assert_refused(clf, lambda: clf.fit([[1.0, value], [2.0]], [0, 1]), "X contains (nan|inf)")
+    assert_refused(clf, lambda: clf.fit([[1.0, value], [2.0]], [0, 1]), "(NaN: .*|is inf)")
 
 
 @pytest.mark.parametrize("values", [[1, 2], [1.5, 2.5], ["a b", "c d"]])
@@ -357,12 +351,6 @@ def test_balanced_weights_of_a_class_that_is_not_there():
     clf = small(class_weight="balanced").fit(X, y)
     clf.set_params(validation_fraction=0.5)
     assert_refused(clf, lambda: clf.fit(X, np.arange(50) // 25), "class_weight")
-
-
-def test_weights_of_samples_beyond_the_precision():
-    X, y = ids()
-    clf = small().fit(X, y)
-    assert_refused(clf, lambda: clf.fit(X, y, sample_weight=np.full(50, 1e300)), "sample_weight")
 
 
 @pytest.mark.parametrize("dtype", [str, object])

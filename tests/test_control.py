@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.metrics import f1_score, log_loss, roc_auc_score
+from sklearn.metrics import log_loss
 
 from crnn import SimpleRNNClassifier
 
@@ -125,30 +125,6 @@ def test_clipping_by_norm(limit):
         np.testing.assert_allclose(clipped[name], before[name] + step, atol=1e-14)
 
 
-@pytest.mark.parametrize("scoring", ["f1", ["f1", "roc_auc"]])
-def test_scorers_of_held_out_data(scoring):
-    X, y = data()
-    clf = small(validation_fraction=0.25, scoring=scoring).fit(X, y)
-    assert clf.history_["val_f1"][-1] == f1_score(y[90:], clf.predict(X[90:]))
-    assert len(clf.history_["val_f1"]) == 4
-    if len(scoring) == 2 and isinstance(scoring, list):
-        wanted = roc_auc_score(y[90:], clf.predict_proba(X[90:])[:, 1])
-        assert clf.history_["val_roc_auc"][-1] == pytest.approx(wanted)
-    assert_same(clf, small(validation_fraction=0.25).fit(X, y), rtol=0)
-    passed = small(scoring=scoring).fit(X[:90], y[:90], X_val=X[90:], y_val=y[90:])
-    assert passed.history_["val_f1"] == clf.history_["val_f1"]
-
-
-def test_scorers_need_held_out_data():
-    X, y = data()
-    with pytest.raises(ValueError, match="scoring='f1' measures validation data"):
-        small(scoring="f1").fit(X, y)
-    with pytest.raises(ValueError, match="f_one"):
-        small(scoring="f_one", validation_fraction=0.5).fit(X, y)
-    with pytest.raises(ValueError, match="f_one"):
-        small(scoring=["f_one"], validation_fraction=0.5).fit(X, y)
-
-
 def test_stratified_draw():
     X, y = data()
     order = np.argsort(y, kind="stable")
@@ -214,7 +190,6 @@ def test_a_rate_is_never_zero(schedule):
     ("weights", "options", "message"),
     [
         ([0] * 60 + [1] * 60, {"validation_fraction": 0.5}, "samples to train on are zero"),
-        ([1] * 60 + [0] * 60, {"validation_fraction": 0.5}, "held-out samples is zero"),
         (None, {"class_weight": {False: 0, True: 0}}, "samples to train on are zero"),
         (None, {"class_weight": {False: -1, True: 1}}, "negative or not"),
         (None, {"class_weight": {False: np.nan, True: 1}}, "negative or not"),

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_html_repr
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
@@ -161,6 +162,28 @@ def test_validation_fraction_is_the_tail():
     assert tail.history_["val_accuracy"][-1] == pytest.approx(tail.score(X[37:], y[37:]))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"learning_rate": -1}, {"optimizer": "adamw"}, {"batch_size": -5}, {"units": 0}]
+)
+def test_parameters_are_checked_by_whatever_trains(wrong):
+    def power_cut(estimator):
+        raise KeyboardInterrupt
+
+    X, y = token_lists()
+    clf = small(callbacks=[power_cut])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    before = pickle.dumps(clf.set_params(callbacks=None, **wrong))
+    name = next(iter(wrong))
+    for method in (clf.fit, clf.partial_fit, clf.resume):
+        with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of SimpleRNN"):
+            method(X, y)
+        assert pickle.dumps(clf) == before
+    reg = SimpleRNNRegressor(4, max_iter=1).fit(X, y).set_params(**wrong)
+    with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of SimpleRNN"):
+        reg.partial_fit(X, y)
+
+
 def test_class_weight_is_a_sample_weight():
     X, y = token_lists()
     wanted = small().fit(X, y, sample_weight=np.where(y == 1, 3.0, 1.0))
@@ -276,11 +299,16 @@ def bad_fits():
     )
     yield "no features", {}, (S[..., :0], z), r"0 feature\(s\) in a timestep"
     yield "empty", {}, (np.zeros((0, 5)), []), r"Found array with 0 sample\(s\)"
-    yield "empty list", {}, ([], []), "Expected 2D array, got 1D array"
+    yield "empty list", {}, ([], []), r"X is empty: found 0 sample\(s\)"
     yield "length of y", {}, (X, y[:-1]), r"inconsistent numbers of samples: \[60, 59\]"
     yield "one class", {}, (X, y * 0), "at least two classes, but y contains only one class: .*0"
     yield "text", {}, (["a b", "c d"], [0, 1]), "X contains text .'a b'.*SequenceVectorizer"
-    yield "no ids", {"input": "tokens"}, (S[..., 0], z), "no token id. Pass integers, or set input="
+    yield (
+        "no ids",
+        {"input": "tokens"},
+        (S[..., 0], z),
+        "not a token id. Pass integers, or set input=",
+    )
     yield "features", {}, ([S[0], S[1, :, :2]], [0, 1]), r"X\[1\] has shape \(8, 2\), but"
     yield "dimensions", {}, (S[..., None], z), "Found array with dim 4"
     yield "no tail", {"validation_fraction": 0.999}, (X, y), "validation_fraction=0.999 leaves none"
@@ -319,10 +347,11 @@ def test_bad_fits_name_the_remedy_and_change_nothing(options, arguments, message
 
 def test_bad_predictions():
     X, y = token_lists()
-    clf = small().fit(pad_sequences(X, maxlen=12), y)
-    with pytest.raises(ValueError, match=r"token id 99, but vocabulary_size=12 .* refit"):
-        clf.predict([[1, 99]])
-    with pytest.raises(ValueError, match=r"X has 5 features, .* is expecting 12 features"):
+    clf = small(vocabulary_size=12).fit(pad_sequences(X, maxlen=12), y)
+    message = r"X\[1\] at timestep 2 is the token id 99, but vocabulary_size=12 .* refit"
+    with pytest.raises(ValueError, match=message):
+        clf.predict([[1, 2], [1, 2, 99]])
+    with pytest.raises(ValueError, match=r"X has 5 features, .* its arrays had 12 timesteps"):
         clf.predict(np.ones((2, 5), int))
     assert clf.predict([[1] * 5]).shape == (1,)  # lists have any length
     S, z = series()

@@ -10,7 +10,7 @@ from crnn import SimpleRNNClassifier, _batches, _training
 from crnn._network import Network, RowGradient
 from crnn._optimizers import SGD, Adam, RMSprop
 from crnn._parameters import shapes
-from crnn._sequences import flatten, series_sequences, token_sequences
+from crnn._sequences import offsets_of, series_sequences, token_sequences
 from crnn._training import Trainer
 from crnn._workspace import Workspace
 
@@ -26,8 +26,9 @@ def padded_ids(pads, T=9, vocabulary_size=V):
 
 
 def as_tokens(X, vocabulary_size=V, **options):
-    options = {"vocabulary_size": vocabulary_size, "mask_zero": False} | options
-    return token_sequences(*flatten(X), **options)
+    options = {"n_rows": vocabulary_size, "open_vocabulary": False, "mask_zero": False} | options
+    ids = np.concatenate([np.array(x, int) for x in X])
+    return token_sequences(ids, offsets_of([len(x) for x in X]), **options)
 
 
 def as_series(lengths, dtype):

@@ -174,7 +174,7 @@ def test_a_column_of_sequences_is_one_feature():
         columns.set_output(transform="pandas")
         names = list(columns.fit_transform(frame, Y[:, 1]).columns)
         assert names == [*(f"rnn__simplernntransformer{i}" for i in range(2)), "n__n"]
-        with pytest.raises(ValueError, match="a sequence in a cell; pass that column alone"):
+        with pytest.raises(ValueError, match="sequences in its cells; pass that column alone"):
             network.fit(frame[["ids"]], Y[:, 1])
 
 
@@ -208,7 +208,7 @@ def test_predictions_that_leave_the_numbers():
     reg = SimpleRNNRegressor(4, max_iter=1, random_state=0).fit(X, y)
     reg.coef_ = np.full_like(reg.coef_, np.finfo(np.float32).max)
     reg.intercept_ = np.full_like(reg.intercept_, np.finfo(np.float32).max)
-    with pytest.raises(ValueError, match="left the numbers; scale X"):
+    with pytest.raises(ValueError, match="NaN or infinity; scale X"):
         reg.predict(1e3 * X)
 
 
@@ -216,5 +216,5 @@ def test_paths_that_leave_the_numbers():
     X, y = walks()
     reg = SimpleRNNRegressor(4, activation="linear", max_iter=1, random_state=0).fit(X, y)
     reg.recurrent_kernel_ = 1e10 * np.eye(4, dtype=np.float32)
-    with pytest.raises(ValueError, match="left the numbers; scale X"):
+    with pytest.raises(ValueError, match="NaN or infinity; scale X"):
         reg.hidden_states(np.ones((2, 6, 1)), return_sequences=True)

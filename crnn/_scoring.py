@@ -1,0 +1,81 @@
+"""scikit-learn's scorers of held-out samples, under the names that they have in the history."""
+
+from inspect import signature
+from numbers import Real
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+
+class Scorers:
+    """The scorers of a model by name, beside the figures that training measures itself."""
+
+    def __init__(self, model, measured):
+        self.measured = measured  # names
+        named = _named(model.scoring)
+        # Accuracy by its name is what training measures anyway.
+        own = {name for name, scoring in named.items() if name in measured and scoring == name}
+        self.by_name = {
+            name: check_scoring(model, scoring=scoring)
+            for name, scoring in named.items()
+            if name not in own
+        }
+        self._check_names(self.by_name)
+
+    def __call__(self, estimator, validation):
+        """Scores by their names in the history."""
+        scores = {}
+        for name, scorer in self.by_name.items():
+            score = scorer(estimator, validation.X, validation.y, **_weights(scorer, validation))
+            scores |= score if isinstance(score, dict) else {name: score}
+        self._check_names(scores)
+        return {f"val_{name}": _number(name, score) for name, score in scores.items()}
+
+    def _check_names(self, names):
+        for name in names:
+            if name in self.measured:
+                raise ValueError(
+                    f"scoring has a scorer of the name {name!r}, but history_['val_{name}'] is "
+                    "measured by training itself; choose another name, as the key of a dict."
+                )
+
+
+def _named(scoring):
+    """Names or scorers by name; a single scorer is the "score", as in ``cross_validate``."""
+    if isinstance(scoring, str):
+        return {scoring: scoring}
+    if callable(scoring):
+        return {"score": scoring}
+    pairs = scoring.items() if isinstance(scoring, dict) else [(_name(s), s) for s in scoring or ()]
+    for name, item in pairs:
+        if not (isinstance(name, str) and (isinstance(item, str) or callable(item))):
+            raise ValueError(
+                f"scoring={scoring!r} holds {item!r}; it must hold names or scorers, and the keys "
+                "of a dict must be strings."
+            )
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError(
+            f"scoring={scoring!r} has two scorers of one name; pass a dict with a name for each."
+        )
+    return named
+
+
+def _name(scoring):
+    """A scorer in a list has the name of its metric, and a function its own."""
+    function = getattr(scoring, "_score_func", scoring)
+    return getattr(function, "__name__", function)
+
+
+def _weights(scorer, validation):
+    """Weights of the samples, if they differ and if the scorer, or its metric, takes them."""
+    if np.ptp(validation.weights) == 0:
+        return {}
+    takes = signature(getattr(scorer, "_score_func", scorer)).parameters
+    return {"sample_weight": validation.weights} if "sample_weight" in takes else {}
+
+
+def _number(name, score):
+    if not isinstance(score, Real):
+        raise ValueError(f"scoring must give a number for {name!r}, got {score!r}.")
+    return float(score)
