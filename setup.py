@@ -1,6 +1,7 @@
 """The extension module and what has to be asked of the compiler; pyproject.toml has the rest."""
 
 import os
+import shutil
 import sys
 from glob import glob
 from pathlib import Path
@@ -19,6 +20,8 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
+        if not msvc:  # setuptools itself says what is missing for that one
+            require(self.compiler.compiler_so[0])
         optimise = ["/O2"] if msvc else ["-O3", "-fno-math-errno", "-fno-trapping-math"]
         optimise += ["-g"] if DEBUG and not msvc else []
         strip = ["-Wl,-s"] if sys.platform == "linux" and not DEBUG else []
@@ -27,6 +30,15 @@ class BuildExt(build_ext):
             extension.extra_compile_args = optimise + threads
             extension.extra_link_args = strip + threads
         super().build_extensions()
+
+
+def require(compiler):
+    if shutil.which(compiler) is None:
+        sys.exit(
+            f"crnn needs a C compiler, and {compiler!r} was not found; install one "
+            "(Debian and Ubuntu: apt install build-essential, macOS: xcode-select --install) "
+            "or name yours by the environment variable CC."
+        )
 
 
 def blas_int_include():

@@ -161,17 +161,17 @@ def ten_epochs(names, weights, threads, data, epochs):
     return results
 
 
-def linear_model(data_home, epochs):
-    """What a bag of words gets, for context: HashingVectorizer + SGDClassifier on the raw text."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-    from sklearn.linear_model import SGDClassifier
+def bag_of_words(data_home):
+    """What a strong bag of words gets, for context: words and pairs of words of the raw text."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     from crnn.datasets import fetch_imdb
 
     bunch = fetch_imdb(data_home=data_home, raw=True)
     n = int(0.8 * len(bunch.data))
-    model = make_pipeline(HashingVectorizer(), SGDClassifier(max_iter=epochs, tol=None))
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
     begin = perf_counter()
     model.fit(bunch.data[:n], bunch.target[:n])
     accuracy = model.score(bunch.data[n:], bunch.target[n:])
@@ -208,7 +208,7 @@ def plot(record, path):
     per_second = {name: 1e3 * N_PREDICT / value for name, value in narrowest[MANY].items()}
     bars = right.barh([*per_second], [*per_second.values()])
     right.bar_label(bars, fmt="{:,.0f}", padding=3)
-    right.set(xscale="log", xlabel="reviews per second", xlim=(1e3, 3 * max(per_second.values())))
+    right.set(xlabel="reviews per second", xlim=(0, 1.2 * max(per_second.values())))
     right.invert_yaxis()
     right.set_title(f"Prediction of {N_PREDICT} reviews, {min(units)} units")
     figure.suptitle(f"{record['machine']['cpu']}, {record['threads']} threads")
@@ -258,7 +258,7 @@ def main():
         data = load_imdb(25_000, args.data_home)
         weights = draw_weights(32, 32, rng)
         record["epochs"] = ten_epochs(trained, weights, args.threads, data, args.epochs)
-        record["epochs"]["bag of words"] = linear_model(args.data_home, args.epochs)
+        record["epochs"]["bag of words"] = bag_of_words(args.data_home)
         print(f"\n{args.epochs} epochs on 20,000 reviews, validated on 5,000")
         for name, row in record["epochs"].items():
             print(f"{name:>22}{row['seconds']:9.2f} s   best {row['best_val_accuracy']:.4f}")

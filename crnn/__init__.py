@@ -1,6 +1,7 @@
 """Simple recurrent networks for CPUs, with a scikit-learn face."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from crnn._classifier import SimpleRNNClassifier
 from crnn._display import TrainingHistoryDisplay
@@ -18,9 +19,20 @@ __all__ = [
     "__version__",
 ]
 
+_SUBMODULES = ("callbacks", "datasets", "preprocessing")
 
-def __getattr__(name):
+if TYPE_CHECKING:
+    from crnn import callbacks as callbacks
+    from crnn import datasets as datasets
+    from crnn import preprocessing as preprocessing
+
+
+def __getattr__(name: str) -> Any:
     # Imported when first used, as scikit-learn does it.
-    if name in ("callbacks", "datasets", "preprocessing"):
+    if name in _SUBMODULES:
         return import_module(f"crnn.{name}")
     raise AttributeError(f"module 'crnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_SUBMODULES]

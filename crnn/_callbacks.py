@@ -2,6 +2,9 @@
 
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from typing import cast
+
+from crnn._typing import F
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -88,7 +91,7 @@ def _nothing(*arguments):
     pass
 
 
-def one_task(method):
+def one_task(method: F) -> F:
     """Tell scikit-learn's callbacks of a fit that has no parts."""
 
     @wraps(method)
@@ -101,7 +104,7 @@ def one_task(method):
         task.call_on_fit_task_end(**told(estimator, X, y), reconstruction_attributes={})
         return result
 
-    return with_callbacks(wrapper)
+    return cast(F, with_callbacks(wrapper))
 
 
 @contextmanager

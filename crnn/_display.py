@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 class TrainingHistoryDisplay:
     """Metric and loss of each epoch: training as dots, validation as a line.
 
+    Where early stopping went back to the best epoch, a vertical line marks it.
+
     :meth:`from_estimator` only reads the history and :meth:`plot` draws it, so that no figure is
     left over when the display is drawn on axes of your own.
 
@@ -22,6 +24,8 @@ class TrainingHistoryDisplay:
         validation data, the same and maybe others by names that begin with ``val_``.
     estimator_name : str, default=None
         Name shown in the titles; None shows none.
+    kept_epoch : int, default=None
+        The epoch to mark, counted from 1, whose weights the estimator has; None marks none.
 
     Attributes
     ----------
@@ -58,10 +62,15 @@ class TrainingHistoryDisplay:
     lines_: dict[str, Any]
 
     def __init__(
-        self, history: Mapping[str, Sequence[float]], *, estimator_name: str | None = None
+        self,
+        history: Mapping[str, Sequence[float]],
+        *,
+        estimator_name: str | None = None,
+        kept_epoch: int | None = None,
     ) -> None:
         self.history = history
         self.estimator_name = estimator_name
+        self.kept_epoch = kept_epoch
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, name: str | None = None) -> Self:
@@ -91,7 +100,11 @@ class TrainingHistoryDisplay:
             msg="This %(name)s has no history_: call fit first, or pass the fitted "
             "SimpleRNNClassifier inside it.",
         )
-        return cls(estimator.history_, estimator_name=name or type(estimator).__name__)
+        return cls(
+            estimator.history_,
+            estimator_name=name or type(estimator).__name__,
+            kept_epoch=_kept_epoch(estimator),
+        )
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> Self:
         """Draw the history.
@@ -152,8 +165,20 @@ class TrainingHistoryDisplay:
                 label = f"{part} {metric}"
                 (self.lines_[name],) = ax.plot(epochs, self.history[name], style, label=label)
                 drawn.append(part.lower())
+        if self.kept_epoch is not None:
+            label = f"Epoch kept: {self.kept_epoch}"
+            ax.axvline(self.kept_epoch, color="gray", linestyle=":", label=label)
         title = f"{' and '.join(drawn)} {metric}".capitalize()
         if self.estimator_name is not None:
             title += f"\n{self.estimator_name}"
         ax.set(title=title, xlabel="Epoch", ylabel=metric.capitalize().replace("_", " "))
         ax.legend()
+
+
+def _kept_epoch(estimator):
+    """The epoch that early stopping went back to; None where the weights are those of the last."""
+    if not getattr(estimator, "early_stopping", False) or hasattr(estimator, "_plan"):
+        return None
+    best, history = estimator._progress["best"], estimator.history_
+    losses = zip(*(history[name] for name in ("loss", "val_loss") if name in history), strict=True)
+    return next(epoch for epoch, pair in enumerate(losses, 1) if best in pair)

@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,6 +65,12 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     feature_names_in_: NDArray[Any]
     history_: dict[str, list[float]]
     weights_: dict[str, Floats]
+
+    if TYPE_CHECKING:  # of scikit-learn's mixins, which have no types
+
+        def score(
+            self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        ) -> float: ...
 
     _parameter_constraints = {
         "units": [Interval(Integral, 1, None, closed="left")],

@@ -159,7 +159,7 @@ class SimpleRNN:
         *,
         initial_state: ArrayLike | None = None,
         mask: ArrayLike | None = None,
-    ) -> Any:
+    ) -> Floats | Any:  # a tuple with `return_state`
         """Run the layer.
 
         Parameters

@@ -3,7 +3,9 @@
 An embedding, a recurrent layer of 32 units and one output, with the settings of the book (Chollet,
 Deep Learning with Python): the 10,000 most frequent words, the last 500 words of each review,
 RMSprop, batches of 128, ten epochs, a fifth of the training reviews held out for validation.
-Where IMDB cannot be had it trains on generated reviews, and says so in every line.
+Where IMDB cannot be had it trains on generated reviews, and says so in every line. One in twenty of
+their labels is wrong, and they name actors, by which the network learns these labels by heart once
+it has learned the rest: training goes on to improve when validation does not.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from crnn.preprocessing import SequenceVectorizer, pad_sequences
 MAX_FEATURES = 10_000
 MAXLEN = 500
 N_GENERATED = 25_000
+N_ACTORS = 8000
 
 
 class LabelledLines:
@@ -53,10 +56,18 @@ def load_imdb(args):
     return parts
 
 
+def generate_texts(n):
+    """Generated reviews that end with four actors, and their labels, some of them wrong."""
+    texts, y = make_reviews(n, random_state=0, flip_y=0.1)
+    casts = np.random.RandomState(0).randint(N_ACTORS, size=(n, 4))
+    credits = (" With " + ", ".join(f"actor{i}" for i in cast) + "." for cast in casts)
+    return [text + names for text, names in zip(texts, credits, strict=True)], y
+
+
 def generate(args):
-    """The same of generated reviews."""
+    """Padded word ids and labels of generated reviews, as many to train on as to test on."""
     n = args.max_samples or N_GENERATED
-    texts, y = make_reviews(2 * n, random_state=0)
+    texts, y = generate_texts(2 * n)
     vectorizer = SequenceVectorizer(max_features=MAX_FEATURES, maxlen=MAXLEN)
     return vectorizer.fit_transform(texts[:n]), y[:n], vectorizer.transform(texts[n:]), y[n:]
 

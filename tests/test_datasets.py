@@ -13,7 +13,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -483,8 +483,21 @@ def test_the_order_of_the_words_decides():
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_bag_of_words_does_badly_on_generated_reviews(seed):
+@pytest.mark.parametrize("words", [CountVectorizer(), TfidfVectorizer(ngram_range=(1, 2))])
+def test_a_bag_of_words_does_badly_on_generated_reviews(words, seed):
+    """Neither words nor pairs of words tell the class."""
     texts, y = make_reviews(4000, random_state=seed)
     train, test, y_train, y_test = train_test_split(texts, y, random_state=seed)
-    bag = make_pipeline(CountVectorizer(), LogisticRegression(max_iter=1000))
+    bag = make_pipeline(words, LogisticRegression(max_iter=1000))
     assert bag.fit(train, y_train).score(test, y_test) < 0.6
+
+
+@pytest.mark.parametrize("flip_y", [0.0, 0.2, 1.0])
+def test_a_share_of_the_labels_is_drawn_at_random(flip_y):
+    texts, y = make_reviews(4000, random_state=0, flip_y=flip_y)
+    assert texts == make_reviews(4000, random_state=0)[0]
+    wrong = np.mean(y != [last_opinion(text) for text in texts])
+    assert abs(wrong - flip_y / 2) <= 4 * np.sqrt(flip_y / 2 / 4000)
+    for bad in (-0.1, 1.1, "a"):
+        with pytest.raises(ValueError, match="'flip_y' parameter"):
+            make_reviews(10, flip_y=bad)

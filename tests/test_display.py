@@ -5,10 +5,13 @@ import sys
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from crnn import SimpleRNNClassifier, TrainingHistoryDisplay
+from crnn.datasets import make_reviews
+from crnn.preprocessing import SequenceVectorizer
 
 pytest.importorskip("matplotlib").use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -58,6 +61,29 @@ def test_name_in_titles(clf):
     assert display.axes_[0].get_title() == "Training and validation accuracy\non reviews"
     display = TrainingHistoryDisplay(clf.history_).plot()
     assert display.axes_[0].get_title() == "Training and validation accuracy"
+
+
+def test_the_epoch_that_early_stopping_kept_is_marked():
+    texts, y = make_reviews(300, random_state=0)
+    X = SequenceVectorizer(maxlen=40).fit_transform(texts)
+    clf = SimpleRNNClassifier(
+        32, max_iter=30, early_stopping=True, n_iter_no_change=2, learning_rate=0.01, random_state=0
+    )
+    clf.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    display = TrainingHistoryDisplay.from_estimator(make_pipeline("passthrough", clf)).plot()
+    kept = display.kept_epoch
+    assert kept < clf.n_iter_
+    # The model predicts as it did in that epoch.
+    loss = log_loss(y[200:], clf.predict_proba(X[200:]))
+    np.testing.assert_allclose(loss, clf.history_["val_loss"][kept - 1], rtol=1e-5)
+    for ax in display.axes_:
+        (mark,) = (line for line in ax.lines if line.get_label() == f"Epoch kept: {kept}")
+        np.testing.assert_array_equal(mark.get_xdata(), kept)
+        assert mark.get_label() in [text.get_text() for text in ax.get_legend().get_texts()]
+    clf.set_params(warm_start=True, max_iter=1).fit(X[:200], y[:200])  # without validation
+    assert TrainingHistoryDisplay.from_estimator(clf).kept_epoch == clf.n_iter_
+    clf.set_params(early_stopping=False).fit(X[:200], y[:200])
+    assert TrainingHistoryDisplay.from_estimator(clf).kept_epoch is None
 
 
 def test_without_validation():

@@ -31,6 +31,17 @@ def test_same_words_as_the_vocabulary_has():
     np.testing.assert_array_equal(hashed < 3, learned < 3)
 
 
+def test_half_a_surrogate_pair():
+    """Text cut in the midst of an emoji, as from JavaScript: words like any other."""
+    texts = ["good \ud83d \ude00x", "\ud83d bad"]
+    hashed = HashingSequenceVectorizer(n_features=2**20, maxlen=4).transform(texts)
+    learned = SequenceVectorizer(maxlen=4).fit_transform(texts)
+    pairs = set(zip(hashed.ravel().tolist(), learned.ravel().tolist(), strict=True))
+    assert len(pairs) == len(np.unique(hashed)) == len(np.unique(learned)) == 6
+    # The three bytes that UTF-8 would have for it.
+    assert hashed[0, 2] == 3 + murmurhash3_32(b"\xed\xa0\xbd", positive=True) % (2**20 - 3)
+
+
 def test_parts_and_copies_agree():
     vectorizer = HashingSequenceVectorizer(n_features=50, maxlen=6)
     whole = vectorizer.transform(TEXTS)

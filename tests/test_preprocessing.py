@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 from collections import Counter
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -61,7 +63,11 @@ def test_pad_sequences_of_strings(dtype):
     [
         (5, {}, "`sequences` must be iterable"),
         (iter(RAGGED), {}, "`sequences` must be iterable"),
+        (np.array(5), {}, "`sequences` must be iterable"),
+        (sparse.eye_array(2, format="csr"), {}, "`sequences` must be iterable"),
         ([1, 2], {}, "Found non-iterable: 1"),
+        ([[1], None], {}, "Found non-iterable: None at position 1"),
+        ([[1], np.array(1)], {}, "Found non-iterable: 1 at position 1"),
         (RAGGED, {"padding": "left"}, 'Padding type "left" not understood'),
         (RAGGED, {"truncating": "left"}, 'Truncating type "left" not understood'),
         (RAGGED, {"value": "pad"}, "`dtype` int32 is not compatible with `value`'s type"),
@@ -72,6 +78,22 @@ def test_pad_sequences_of_strings(dtype):
 def test_pad_sequences_refuses(sequences, options, message):
     with pytest.raises(ValueError, match=message):
         pad_sequences(sequences, **options)
+
+
+@pytest.mark.parametrize("dtype", ["int32", float, object, "U3", "S3"])
+@pytest.mark.parametrize("word", ["123", b"123", np.str_("123")])
+def test_pad_sequences_refuses_strings_in_place_of_sequences(word, dtype):
+    """NumPy would repeat one of them along its row; Keras has no length for it."""
+    for sequences, position in ([word, word], 0), ([[], ["1"], word], 2):
+        with pytest.raises(TypeError, match=f"at position {position} is .*123.*; pass a list"):
+            pad_sequences(sequences, dtype=dtype)
+
+
+@pytest.mark.parametrize(("dtype", "filled"), [(object, 0.0), ("U3", "0.0"), (None, 0.0)])
+def test_pad_sequences_fills_with_a_float_as_keras_does(dtype, filled):
+    padded = pad_sequences([[1], [2, 3]], dtype=dtype)
+    assert type(padded[0].tolist()[0]) is type(filled)
+    assert padded[0, 0] == filled
 
 
 def test_ids_follow_frequency_then_alphabet():
@@ -304,16 +326,15 @@ def test_columns_of_texts():
             SequenceVectorizer().fit(wrong)
 
 
-@pytest.mark.parametrize("missing", [None, 3, ["a"]])
+@pytest.mark.parametrize("missing", [None, 3, ["a"], np.nan, float("nan"), pd.NA])
 def test_documents_that_are_no_text(missing):
     fitted = SequenceVectorizer().fit(TEXTS)
     for method in (fitted.transform, fitted.fit, HashingSequenceVectorizer().transform):
         with pytest.raises(ValueError, match=f"Document 1 is of type {type(missing).__name__}, "):
             method(["text", missing])
     assert_array_equal(fitted.transform(TEXTS), SequenceVectorizer().fit_transform(TEXTS))
-    own = SequenceVectorizer(preprocessor=lambda document: str(document))
-    assert "none" not in own.fit(["a text", None]).vocabulary_
-    assert "None" in own.vocabulary_
+    own = SequenceVectorizer(preprocessor=lambda document: str(document), token_pattern=".+")
+    assert set(own.fit(["a text", missing]).vocabulary_) == {"a text", str(missing)}
 
 
 @pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])
@@ -334,8 +355,106 @@ def test_a_tokenizer_needs_no_pattern():
     words = SequenceVectorizer(token_pattern=None, tokenizer=str.split).fit(["a-b c"]).vocabulary_
     assert list(words) == ["a-b", "c"]
     for vectorizer in (SequenceVectorizer, HashingSequenceVectorizer):
-        with pytest.raises(ValueError, match="token_pattern=None says not what a word is"):
+        with pytest.raises(ValueError, match="token_pattern=None requires a tokenizer"):
             vectorizer(token_pattern=None).fit_transform(TEXTS)
+
+
+def own_split(text):
+    return text.split()
+
+
+UNFIT = [
+    {"vocabulary": ["GOOD", "BAD"]},
+    {"vocabulary": {"good": 3, "Bad": 4}, "maxlen": None},
+    {"stop_words": ["isn't it"], "vocabulary": ["good"]},
+    {"stop_words": ["The"]},
+    {"stop_words": ["the"], "analyzer": "char"},
+    {"stop_words": ["the"], "analyzer": own_split},
+    {"tokenizer": own_split},
+    {"tokenizer": own_split, "token_pattern": r"\w+"},
+    {"tokenizer": own_split, "token_pattern": None, "analyzer": "char_wb"},
+    {"token_pattern": r"\w+", "analyzer": "char"},
+    {"preprocessor": str.lower, "analyzer": own_split},
+]
+
+
+@pytest.mark.parametrize(
+    ("vectorizer", "options"),
+    [
+        *((SequenceVectorizer, options) for options in UNFIT),
+        *((HashingSequenceVectorizer, options) for options in UNFIT if "vocabulary" not in options),
+    ],
+)
+def test_parameters_that_do_not_fit_together_are_warned_of_as_by_count_vectorizer(
+    vectorizer, options
+):
+    shared = {name: value for name, value in options.items() if name != "maxlen"}
+    counting = CountVectorizer(**{"token_pattern": SequenceVectorizer().token_pattern, **shared})
+    if callable(counting.analyzer) or counting.analyzer == "char":
+        counting.set_params(token_pattern=shared.get("token_pattern", r"(?u)\b\w\w+\b"))
+    if "vocabulary" in options:
+        counting.vocabulary = list(options["vocabulary"])
+    wanted = messages_of(lambda: counting.fit(TEXTS))
+    assert wanted
+    for method in ("fit", "fit_transform"):
+        own = vectorizer(**options)
+        found = messages_of(lambda own=own, method=method: getattr(own, method)(TEXTS))
+        for sentence, start in zip(found, wanted, strict=True):
+            assert sentence.startswith(start.split(". ")[0])
+        assert messages_of(lambda own=own: own.transform(TEXTS)) == []  # said once
+
+
+def messages_of(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return sorted(str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("strip_accents", ["ascii", "unicode"])
+def test_accents_in_a_vocabulary_are_warned_of_where_they_are_stripped(strip_accents):
+    vectorizer = SequenceVectorizer(vocabulary=["le", "café"], strip_accents=strip_accents)
+    with pytest.warns(UserWarning, match=r"Accents found in vocabulary .* 'café', .* 'cafe'"):
+        vectorizer.fit(["le café"])
+    assert_array_equal(vectorizer.transform(["le café"])[0, -3:], [1, 3, 2])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"lowercase": False, "vocabulary": ["GOOD", "café"]},
+        {"vocabulary": ["café", "isn't"]},
+        {"vocabulary": ["GOOD"], "preprocessor": str.upper},
+        {"vocabulary": ["GOOD"], "analyzer": own_split},
+        {"vocabulary": [("a", "b")], "analyzer": own_split},
+        {"stop_words": "english"},
+        {"stop_words": ["the"]},
+        {"analyzer": "char"},
+        {"analyzer": own_split},
+        {"tokenizer": own_split, "token_pattern": None},
+    ],
+)
+def test_parameters_that_fit_together_are_not_warned_of(options):
+    assert messages_of(lambda: SequenceVectorizer(**options).fit_transform(TEXTS)) == []
+
+
+@pytest.mark.parametrize("make", [iter, lambda words: (word for word in words)])
+def test_an_iterator_as_vocabulary_serves_more_than_once(make):
+    wanted = {"cat": 3, "dog": 4}
+    fitted = SequenceVectorizer(vocabulary=make(["cat", "dog"])).fit(TEXTS)
+    assert fitted.vocabulary_ == fitted.fit(TEXTS).vocabulary_ == wanted
+    assert clone(fitted).fit(TEXTS).vocabulary_ == wanted
+    unfitted = SequenceVectorizer(vocabulary=make(["cat", "dog"]))
+    for _ in range(2):
+        assert_array_equal(unfitted.transform(TEXTS), fitted.transform(TEXTS))
+
+
+def test_the_place_of_a_document_that_cannot_be_decoded():
+    for vectorizer in (SequenceVectorizer(), HashingSequenceVectorizer()):
+        with pytest.raises(UnicodeDecodeError) as caught:
+            vectorizer.fit_transform(["fine", "caf\xe9".encode("latin-1")])
+        assert caught.value.__notes__ == ["This is document 1, counted from 0."]
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

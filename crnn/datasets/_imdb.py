@@ -21,16 +21,18 @@ from itertools import accumulate
 from lzma import LZMAError
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import fetch_file, get_data_home
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crnn._archive import read_archive, write_archive
 from crnn._files import write_atomically
 from crnn._typing import checked
+from crnn.datasets._types import Ids, Options, Reviews
 
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3  # a word's id is its rank + INDEX_FROM
 SEED = 113  # of the order of the reviews, Keras's
@@ -94,6 +96,24 @@ class EncodedReviews(NamedTuple):
     target: np.ndarray  # int64
 
 
+@overload
+def fetch_imdb(
+    *, raw: Literal[False] = False, return_X_y: Literal[False] = False, **options: Unpack[Options]
+) -> Reviews[Ids]: ...
+@overload
+def fetch_imdb(
+    *, raw: Literal[True], return_X_y: Literal[False] = False, **options: Unpack[Options]
+) -> Reviews[str]: ...
+@overload
+def fetch_imdb(
+    *, raw: Literal[False] = False, return_X_y: Literal[True], **options: Unpack[Options]
+) -> tuple[list[Ids], NDArray[np.int64]]: ...
+@overload
+def fetch_imdb(
+    *, raw: Literal[True], return_X_y: Literal[True], **options: Unpack[Options]
+) -> tuple[list[str], NDArray[np.int64]]: ...
+@overload
+def fetch_imdb(*, raw: bool = ..., return_X_y: bool = ..., **options: Unpack[Options]) -> Any: ...
 @checked(
     data_home=[str, os.PathLike, None],
     subset=[StrOptions({"train", "test", "all"})],
@@ -213,7 +233,7 @@ def fetch_imdb(
     if return_X_y:
         return data, target
     index = _find_keras_file(WORD_INDEX, home)
-    return Bunch(
+    return Reviews(
         data=data,
         target=target,
         target_names=list(TARGET_NAMES),

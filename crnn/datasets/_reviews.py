@@ -1,6 +1,6 @@
 """A small corpus of film reviews, generated, in which the order of the words decides."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,14 @@ NEGATIONS = ("not", "never")
 NEGATION_RATE = 0.15  # rare enough that ten epochs on 2,000 reviews teach it to a small network
 
 SUBJECTS = ("film", "story", "plot", "acting", "dialogue", "music", "camera work", "humour")
+# Both opinions of a contrast stand between the same words, so that pairs of words tell no more of
+# the class than words.
 CONTRASTS = (
-    "The {subject} is {first} at first but {last} in the end.",
-    "The {subject} seems {first} early on, yet on the whole it is {last}.",
-    "I had heard that the {subject} is {first}, but I found it {last}.",
-    "Critics called the {subject} {first}, though to me it was {last}.",
-    "The {subject} may be {first} in places, but all in all it is {last}.",
+    "The {subject} is {first} when it starts but is {last} when it ends.",
+    "Early on I found the {subject} to be {first} but then to be {last} but short.",
+    "Critics call it {first} for its {subject} but I call it {last} for its {subject}.",
+    "The {subject} seems {first} in the trailer but seems {last} in the cinema.",
+    "The {subject} may be {first} to a child but will be {last} to you.",
 )
 NEUTRAL = (
     "I saw it with {company} on {day}.",
@@ -48,18 +50,20 @@ SLOTS = {
 @checked(
     n_samples=[Interval(Integral, 1, None, closed="left")],
     random_state=["random_state"],
+    flip_y=[Interval(Real, 0, 1, closed="both")],
 )
 def make_reviews(
-    n_samples: int = 1000, random_state: RandomState = None
+    n_samples: int = 1000, random_state: RandomState = None, *, flip_y: float = 0.0
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Generate film reviews whose sentiment depends on the order of the words.
 
     Each review ends, after neutral sentences, in a sentence with two opinions that disagree.
     The last one decides ("dull at first but wonderful in the end" is positive), and a negation
     turns an opinion round ("not good" is negative). As the opinions disagree, the words of a
-    review say nothing of its class: whatever words it has, the two classes are equally likely,
-    so that a bag of words can do no better than chance, while a model that reads in order can
-    be right every time.
+    review say nothing of its class: whatever words it has, the two classes are equally likely.
+    Both opinions stand between the same words, so that pairs of words say nothing either. A bag of
+    words or of pairs can do no better than chance, while a model that reads in order can be right
+    every time, but for the labels that `flip_y` makes wrong.
 
     Parameters
     ----------
@@ -67,6 +71,9 @@ def make_reviews(
         Number of reviews.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same reviews in every call.
+    flip_y : float in [0, 1], default=0.0
+        Share of the reviews whose label is drawn at random, so that about half of these are wrong,
+        as in :func:`sklearn.datasets.make_classification`. The texts do not depend on it.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def make_reviews(
         The reviews, of about 10 to 40 words each.
     y : ndarray of shape (n_samples,)
         1 for positive and 0 for negative reviews; the classes are of equal size, up to one
-        sample.
+        sample, before labels are flipped.
 
     See Also
     --------
@@ -89,7 +96,10 @@ def make_reviews(
     """
     rng = check_random_state(random_state)
     y = rng.permutation(np.arange(n_samples) % 2)
-    return [_review(label, rng) for label in y], y
+    texts = [_review(label, rng) for label in y]
+    flipped = rng.uniform(size=n_samples) < flip_y
+    y[flipped] = rng.randint(2, size=flipped.sum())
+    return texts, y
 
 
 def _review(label, rng):

@@ -1,19 +1,21 @@
 """What vectorizers share: documents -> words, ids of words -> padded ids."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 from functools import partial
 from itertools import islice
 from numbers import Integral
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, _VectorizerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin
+from crnn._typing import Documents
 from crnn.preprocessing._padding import pad_sequences
 
 PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
@@ -28,9 +30,28 @@ AT_A_TIME = 1000  # documents that are padded together
 
 
 class BaseSequenceVectorizer(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _VectorizerMixin,
+    BaseEstimator,
 ):
     """Analyses documents as CountVectorizer does, and keeps the order of the words."""
+
+    ngram_range = (1, 1)  # of _VectorizerMixin: words, one by one
+
+    if TYPE_CHECKING:  # what scikit-learn gives without types
+
+        def fit_transform(self, X: Documents, y: None = None) -> Ids: ...
+        def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]: ...
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def set_output(
+            self, *, transform: Literal["default", "pandas", "polars"] | None = None
+        ) -> Self: ...
+        def build_preprocessor(self) -> Callable[[Any], str]: ...
+        def build_analyzer(self) -> Callable[[Any], list[Any]]: ...
+        def get_stop_words(self) -> frozenset[str] | None: ...
 
     _parameter_constraints: ClassVar[dict] = {
         "maxlen": [Interval(Integral, 1, None, closed="left"), None],
@@ -63,18 +84,34 @@ class BaseSequenceVectorizer(
             what = f"A matrix of {len(X)} documents x maxlen={self.maxlen} ids"
             _memory.require(room, what, "Lower maxlen, or transform fewer documents at a time.")
 
+    def _check_analysis(self):
+        """Warn of parameters that do not fit together, as CountVectorizer does."""
+        shown = copy(self)
+        if self.token_pattern == WORD_PATTERN:  # a default is not worth a warning, as there
+            shown.token_pattern = CountVectorizer().token_pattern
+        shown._warn_for_unused_params()
+        self.build_analyzer()  # checks the stop words
+
+    def build_tokenizer(self) -> Callable[[str], Iterable[Any]]:
+        if self.tokenizer is None and self.token_pattern is None:
+            raise ValueError(
+                "token_pattern=None requires a tokenizer; pass one, or a regular expression."
+            )
+        return cast(Callable[[str], Iterable[Any]], super().build_tokenizer())
+
+    def decode(self, doc: Any) -> Any:
+        # CountVectorizer refuses this one missing value here, without its place.
+        return doc if doc is np.nan else super().decode(doc)
+
     def _words(self, documents):
         """The words of each document."""
-        own = self.get_params(deep=False)
-        if self.token_pattern is None and self.tokenizer is None and self.analyzer == "word":
-            raise ValueError("token_pattern=None says not what a word is; pass a tokenizer.")
-        shared = {name: own[name] for name in CountVectorizer().get_params() if name in own}
-        analyze = CountVectorizer(**shared).build_analyzer()
+        analyze = self.build_analyzer()
         for place, document in enumerate(documents):
             try:
                 words = analyze(document)
-            except (AttributeError, TypeError) as error:
+            except (AttributeError, TypeError, UnicodeDecodeError) as error:
                 if self.input != "content" or isinstance(document, (str, bytes)):
+                    error.add_note(f"This is document {place}, counted from 0.")
                     raise
                 raise ValueError(
                     f"Document {place} is of type {type(document).__name__}, not text; fill in or "

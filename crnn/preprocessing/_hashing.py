@@ -146,8 +146,15 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         ------
         ValueError
             If `X` is a single string, or if `dtype` cannot hold the ids.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter has no effect beside others, or `stop_words` are not as the words of
+            the documents will be.
         """
         self._check(X)
+        self._check_analysis()
         return self
 
     @validated
@@ -205,7 +212,9 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         size = self.n_features - FIRST_WORD
         for word in words:
             if word not in known:
-                known[word] = FIRST_WORD + murmurhash3_32(word, positive=True) % size
+                # As murmurhash3_32 encodes it, but for half a surrogate pair, which it refuses.
+                key = word.encode("utf-8", "surrogatepass") if isinstance(word, str) else word
+                known[word] = FIRST_WORD + murmurhash3_32(key, positive=True) % size
         return [known[word] for word in words]
 
     def __sklearn_tags__(self):

@@ -17,7 +17,7 @@ def pad_sequences(
     dtype: DTypeLike = "int32",
     padding: Side = "pre",
     truncating: Side = "pre",
-    value: float | str = 0,
+    value: float | str = 0.0,
 ) -> NDArray[Any]:
     """Pad and truncate sequences to one common length.
 
@@ -34,7 +34,7 @@ def pad_sequences(
         Whether `value` fills up the front or the back of the short sequences.
     truncating : {"pre", "post"}, default="pre"
         Whether long sequences lose their front or their back.
-    value : float or str, default=0
+    value : float or str, default=0.0
         What to pad with.
 
     Returns
@@ -48,6 +48,8 @@ def pad_sequences(
         If `sequences` or one of its items is not iterable, if the shapes of the items differ,
         if `padding` or `truncating` is an unknown word, or if `value` is a string and `dtype`
         has no room for it.
+    TypeError
+        If a sequence is a string, which is one item and not a sequence of them.
 
     References
     ----------
@@ -89,6 +91,11 @@ def pad_sequences(
         kept = min(length, maxlen)
         start = length - kept if truncating == "pre" else 0
         items = np.asarray(sequence[start : start + kept], dtype=dtype)
+        if items.ndim == 0 and length:
+            raise TypeError(
+                f"Sequence at position {position} is {sequence!r}, a single item; pass a list of "
+                f"items, such as {[sequence]!r}."
+            )
         if length and items.shape[1:] != sample_shape:
             raise ValueError(
                 f"Shape of sample {items.shape[1:]} of sequence at position {position} is "
@@ -101,16 +108,24 @@ def pad_sequences(
 
 
 def _lengths(sequences):
-    if not hasattr(sequences, "__len__"):
+    if not _is_sized(sequences):
         raise ValueError(
             f"`sequences` must be iterable and have a length; got {sequences!r}. "
             "Pass a list of sequences."
         )
-    lengths = []
-    for sequence in sequences:
-        if not hasattr(sequence, "__len__"):
+    for position, sequence in enumerate(sequences):
+        if not _is_sized(sequence):
             raise ValueError(
-                f"`sequences` must be a list of iterables. Found non-iterable: {sequence}"
+                "`sequences` must be a list of iterables. "
+                f"Found non-iterable: {sequence} at position {position}"
             )
-        lengths.append(len(sequence))
-    return lengths
+    return [len(sequence) for sequence in sequences]
+
+
+def _is_sized(thing):
+    """Whether it has a length, which an array without dimensions only seems to have."""
+    try:
+        len(thing)
+    except TypeError:
+        return False
+    return True

@@ -1,8 +1,9 @@
 """Words -> ids, by a vocabulary that is learned from the documents."""
 
+import warnings
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from numbers import Integral
 from operator import itemgetter
@@ -72,7 +73,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
     vocabulary : mapping or iterable, default=None
         A vocabulary to use instead of one learned in `fit`. A mapping gives the id of each
         word, 3 or more, like `vocabulary_`; an iterable gives the words in the order of their
-        ids. Words whose id is not less than `max_features` count as unknown.
+        ids. Words whose id is not less than `max_features` count as unknown. An iterator is read
+        once, and the parameter becomes the list of its words.
     padding : {"pre", "post"}, default="pre"
         Where short documents are padded.
     truncating : {"pre", "post"}, default="pre"
@@ -192,8 +194,15 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         ValueError
             If `X` is a single string, if no word is left for the vocabulary, or if
             `vocabulary` is not usable.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter has no effect beside others, or `vocabulary` or `stop_words` are not
+            as the words of the documents will be.
         """
         check_documents(X)
+        self._check_analysis()
         if self.vocabulary is None:
             self._learn(X)
         else:
@@ -225,9 +234,15 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             If `X` is a single string or holds a document that is no text.
         MemoryError
             If the matrix of ids is more than the machine holds.
+
+        Warns
+        -----
+        UserWarning
+            As `fit` does.
         """
         check_documents(X)
         self._check_room(X)
+        self._check_analysis()
         if self.vocabulary is None:
             return self._to_output(self._learn(X), X)
         vocabulary = self._given_vocabulary()
@@ -291,6 +306,24 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             for row in rows
         ]
 
+    def _check_analysis(self):
+        super()._check_analysis()
+        if self.vocabulary is None or self.preprocessor is not None or callable(self.analyzer):
+            return
+        preprocess = self.build_preprocessor()
+        for word in self._given_vocabulary():
+            if isinstance(word, str) and preprocess(word) != word:
+                capital = self.lowercase and word.lower() != word
+                what = "Upper case characters" if capital else "Accents"
+                name = "lowercase" if capital else "strip_accents"
+                warnings.warn(
+                    f"{what} found in vocabulary while {name!r} is {getattr(self, name)!r}: no "
+                    f"document will match {word!r}, as its words become {preprocess(word)!r}. "
+                    "Write the words of vocabulary in this way.",
+                    stacklevel=3,
+                )
+                return
+
     def _look_up(self, documents, vocabulary):
         for words in self._words(documents):
             yield [vocabulary.get(word, OUT_OF_VOCABULARY) for word in words]
@@ -346,6 +379,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
     def _given_vocabulary(self):
         """The parameter `vocabulary` as a checked dict from word to id."""
+        if isinstance(self.vocabulary, Iterator):  # kept, as it can be read only once
+            self.vocabulary = list(self.vocabulary)
         given = self.vocabulary
         if isinstance(given, Mapping):
             items = list(given.items())
