@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import assert_all_finite
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
+from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE, Interval, Names
 from crnn._core import ACTIVATIONS
 from crnn._fit import Fit, fingerprint, unchanged_on_error
 from crnn._held_out import split
@@ -71,8 +72,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     intercept_: Floats
 
     _parameter_constraints = {
-        "units": [Interval(Integral, 1, None, closed="left")],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "units": SIZE,
+        "embedding_dim": SIZE,
         "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
         "input": [StrOptions({"auto", "tokens", "series"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -87,20 +88,20 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_value": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": SIZE,
         "shuffle": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "stratify": ["boolean"],
-        "scoring": [StrOptions(set(get_scorer_names())), list, tuple, None],
+        "scoring": [Names(set(get_scorer_names())), None],
         "early_stopping": ["boolean"],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": SIZE,
         "tol": [Interval(Real, 0, None, closed="left")],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
-        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
+        "dtype": DTYPE,
+        "random_state": RANDOM_STATE,
+        "n_jobs": N_JOBS,
+        "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
     }
 
     def __init__(

@@ -8,12 +8,13 @@ own, such as its progress bar.
 
 import os
 import threading
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
+from crnn._constraints import SIZE, Interval
 from crnn._typing import checked
 
 __all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]
@@ -116,7 +117,7 @@ class EarlyStopping(_Monitor):
     @checked(
         monitor=[str],
         mode=MODES,
-        patience=[Interval(Integral, 1, None, closed="left")],
+        patience=SIZE,
         min_delta=[Interval(Real, 0, None, closed="left")],
     )
     def __init__(

@@ -163,17 +163,26 @@ def test_initial_weights():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    "options",
     [
-        ({"units": 0}, "units must be a positive integer, got 0"),
-        ({"units": 2.0}, "units must be a positive integer, got 2.0"),
-        ({"units": 2, "activation": "gelu"}, "activation must be one of .* got 'gelu'"),
-        ({"units": 2, "dtype": "int32"}, "dtype must be 'float32' or 'float64', got 'int32'"),
+        {"units": 0},
+        {"units": 2.0},
+        {"units": True},
+        {"units": 10**400},
+        {"activation": "gelu"},
+        {"dtype": "int32"},
+        {"n_jobs": "all"},
+        {"n_jobs": True},
+        {"random_state": True},
+        {"return_sequences": "yes"},
     ],
+    ids=repr,
 )
-def test_bad_parameters(options, message):
+def test_bad_parameters(options):
+    ((name, value),) = options.items()
+    message = f"The '{name}' parameter of SimpleRNN.* must be .* Got {value!r} instead"
     with pytest.raises(ValueError, match=message):
-        SimpleRNN(**options)
+        SimpleRNN(**{"units": 2} | options)
 
 
 def test_bad_calls_leave_the_layer_as_it_was():
@@ -184,6 +193,9 @@ def test_bad_calls_leave_the_layer_as_it_was():
         layer.backward(np.ones((2, 2)))
     for call, message in [
         (lambda: layer(np.ones(3)), "got 1 dimensions"),
+        (lambda: SimpleRNN(2)(np.ones((2, 4, 0))), r"\(2, 4, 0\), .* at least one feature"),
+        (lambda: SimpleRNN(2)(np.ones((4, 0))), "at least one feature"),
+        (lambda: layer.set_weights([np.ones((0, 2)), np.ones((2, 2)), np.ones(2)]), "weights must"),
         (lambda: layer(np.ones((2, 4, 5))), "inputs has 5 features, .* weights for 3"),
         (lambda: layer(X, initial_state=np.ones((2, 3))), r"initial_state must have .*\(2, 2\)"),
         (lambda: layer(X, mask=np.ones((2, 3))), r"mask must have shape \(2, 4\), got \(2, 3\)"),
@@ -237,6 +249,40 @@ def test_a_call_keeps_what_its_gradients_need():
     again = layer.backward(np.ones((6, 4)))
     np.testing.assert_array_equal(wanted.kernel, again.kernel)
     np.testing.assert_array_equal(states, kept)
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_what_is_changed_after_a_call_does_not_change_its_gradients(go_backwards):
+    rng = np.random.default_rng(0)
+    X, start, mask = rng.normal(size=(6, 5, 3)), rng.normal(size=(6, 4)), rng.random((6, 5)) > 0.3
+    options = {"random_state": 0, "dtype": "float64", "go_backwards": go_backwards}
+
+    def called():
+        layer = SimpleRNN(4, **options, return_sequences=True)
+        arrays = {"inputs": X.copy(), "initial_state": start.copy(), "mask": mask.copy()}
+        return layer, arrays, layer(**arrays)
+
+    layer, _, output = called()
+    wanted = layer.backward(output)
+    changes = {
+        name: lambda layer, arrays, name=name: np.multiply(
+            getattr(layer, name), 0, out=getattr(layer, name)
+        )
+        for name in ("kernel_", "recurrent_kernel_", "bias_")
+    }
+    changes |= {
+        name: lambda layer, arrays, name=name: arrays[name].fill(0)
+        for name in ("inputs", "initial_state", "mask")
+    }
+    changes["a setting"] = lambda layer, arrays: vars(layer).update(
+        go_backwards=not go_backwards, return_sequences=False, units=9
+    )
+    for what, change in changes.items():
+        layer, arrays, output = called()
+        change(layer, arrays)
+        got = layer.backward(output)
+        for name in wanted:
+            np.testing.assert_array_equal(got[name], wanted[name], err_msg=f"{what}, {name}")
 
 
 @pytest.mark.parametrize("B", [1, 2])

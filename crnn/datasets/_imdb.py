@@ -26,9 +26,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from sklearn.datasets import fetch_file, get_data_home
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from crnn._archive import read_archive, write_archive
+from crnn._constraints import Interval
 from crnn._files import write_atomically
 from crnn._typing import checked
 
