@@ -1,9 +1,8 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
-import os
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +39,7 @@ from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state, steady
 from crnn._threads import n_threads_for
 from crnn._training import Samples, Trainer
-from crnn._typing import Activation, Floats, RandomState, SequencesLike, validated
+from crnn._typing import Activation, Floats, Path, RandomState, SequencesLike, validated
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
@@ -268,20 +267,25 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    @steady
+    def save(self, path: Path | IO[bytes]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
         Training goes on from the loaded estimator bit for bit as from this one.
 
         Parameters
         ----------
-        path : str or path
-            The file, an npz archive; an old one is replaced.
+        path : str, bytes, path or binary file
+            The file, an npz archive; an old one is replaced. A file that is open for writing gets
+            the archive from where it stands.
 
         Raises
         ------
         ValueError
-            If a parameter or the labels are Python objects that are neither numbers nor text.
+            If a parameter is not valid, or if one or the labels are Python objects that are neither
+            numbers nor text.
+        TypeError
+            If the file is open for text.
 
         Examples
         --------
@@ -300,13 +304,13 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: Path | IO[bytes]) -> Self:
         """Read an estimator that ``save`` has written.
 
         Parameters
         ----------
-        path : str or path
-            The file.
+        path : str, bytes, path or binary file
+            The file. One that is open is read from where it stands to its end.
 
         Returns
         -------
@@ -316,6 +320,10 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         ------
         ValueError
             If the file is damaged, of another class, or holds what does not belong together.
+        OSError
+            If the file cannot be read.
+        TypeError
+            If the file is open for text.
         """
         return load(cls, path)
 

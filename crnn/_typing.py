@@ -1,5 +1,6 @@
 """What the public signatures are made of, and scikit-learn's decorators, which have no types."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -13,6 +14,7 @@ SequencesLike: TypeAlias = ArrayLike | Sequence[ArrayLike]  # the second may be 
 Documents: TypeAlias = Iterable[Any]  # of str, bytes, file names or open files
 RandomState: TypeAlias = int | np.random.RandomState | None
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid", "linear"]
+Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Side: TypeAlias = Literal["pre", "post"]
 
 F = TypeVar("F", bound=Callable[..., Any])
