@@ -20,7 +20,7 @@ OF_A_RUNNING_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 class CallbackSupportMixin(_CallbackSupportMixin):
-    """scikit-learn's callbacks, of which a copy made during a fit in another thread has no trace."""
+    """scikit-learn's callbacks; a copy that is made while another thread fits knows of no fit."""
 
     def __getstate__(self):
         state = dict(super().__getstate__())  # at one moment, whatever the fit sets meanwhile
