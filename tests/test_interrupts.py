@@ -246,9 +246,9 @@ def test_ctrl_c_is_answered(what, units, n_jobs):
 WORK = {
     "a batch of a fit": """
 rng = np.random.default_rng(0)
-X = rng.integers(1, 100, (600, 100))
+X = rng.integers(1, 100, (1000, 100))
 def work():
-    SimpleRNNClassifier(2048, batch_size=600, random_state=0).fit(X, X[:, 0] % 2)
+    SimpleRNNClassifier(2048, batch_size=1000, random_state=0).fit(X, X[:, 0] % 2)
 """,
     "drawing": """
 def work():
@@ -266,7 +266,7 @@ import numpy as np
 from crnn import SimpleRNN, SimpleRNNClassifier
 {work}
 def send():
-    time.sleep(3)
+    time.sleep(5)
     print(time.time(), flush=True)
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=send, daemon=True).start()
@@ -288,7 +288,7 @@ def test_a_process_ends_soon_after_ctrl_c(what):
     seconds = time.time() - float(run.stdout)
     print(f"{what}: {seconds:.2f} s from the signal to the end of the process")
     assert (run.returncode, run.stderr) == (3, "")
-    assert seconds < 4, "as long as the work took"  # no timing: the work takes many times longer
+    assert seconds < 10, "as long as the work took"  # no timing: the work takes many times longer
 
 
 TWO_AT_ONCE = """
