@@ -15,6 +15,7 @@ from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import offsets_of, without_pads
+from crnn._state import check_stream
 from crnn._threads import n_threads_for
 from crnn._typing import Activation, Floats, RandomState, checked
 from crnn._workspace import Workspace
@@ -255,9 +256,15 @@ class SimpleRNN:
         return vars(self) | {"_call": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = [name for name in WEIGHTS if name in state]
+        missing = {*SETTINGS, *(WEIGHTS if weights else ())} - state.keys()
+        if missing:
+            raise ValueError(f"The state of the layer lacks {sorted(missing)}.")
         SimpleRNN.__init__(self, **{name: state[name] for name in SETTINGS})
+        if isinstance(self.random_state, np.random.RandomState):
+            check_stream(self.random_state)
         vars(self).update({k: v for k, v in state.items() if k not in WEIGHTS and k != "_call"})
-        if WEIGHTS[0] in state:
+        if weights:
             self.set_weights([state[name] for name in WEIGHTS])
 
     def _argument(self, name, value, shape, dtype, single):

@@ -317,3 +317,39 @@ def test_first_calls_from_several_threads():
         with ThreadPoolExecutor(4) as pool:
             for got in pool.map(layer, [X] * 4):
                 np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"units": True}, "'units' parameter"),
+        ({"activation": "x"}, "'activation' parameter"),
+        ({"n_jobs": "2"}, "'n_jobs' parameter"),
+        ({"units": None}, "'units'"),
+        ({"kernel_": None}, "weights must be"),
+    ],
+)
+def test_pickles_that_are_not_what_they_say(change, message):
+    layer = SimpleRNN(3, random_state=0)
+    layer(np.ones((1, 2, 2)))
+    with pytest.raises(ValueError, match=message):
+        SimpleRNN(1).__setstate__(layer.__getstate__() | change)
+
+
+@pytest.mark.parametrize("name", ["units", "n_jobs", "kernel_", "bias_"])
+def test_pickles_that_lack_something(name):
+    layer = SimpleRNN(3, random_state=0)
+    layer(np.ones((1, 2, 2)))
+    state = layer.__getstate__()
+    del state[name]
+    with pytest.raises(ValueError, match=rf"lacks \['{name}'\]"):
+        SimpleRNN(1).__setstate__(state)
+
+
+def test_a_stream_beyond_its_words():
+    stream = np.random.RandomState(np.random.Philox(0))
+    state = stream.get_state(legacy=False)
+    state["buffer_pos"] = -(2**30)
+    stream._bit_generator.state = state
+    with pytest.raises(ValueError, match="the random stream has the position"):
+        copy.deepcopy(SimpleRNN(3, random_state=stream))
