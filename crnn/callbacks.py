@@ -9,6 +9,7 @@ own, such as its progress bar.
 import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from copy import copy
 from numbers import Real
@@ -193,7 +194,8 @@ class Checkpoint(_Monitor):
     ) -> None:
         self.path, self.monitor, self.mode = path, monitor, mode
         self._names = set() if callable(path) else _names_in(os.fsdecode(path))
-        self._n_clones = 0
+        self._n_clones, self._has_warned = 0, False
+        self._last: weakref.ref[Any] | None = None  # estimator that was fitted with this callback
 
     def begin(self, estimator: Any) -> bool:
         """Make the folder, or fail before there is work that could be lost."""
@@ -219,20 +221,36 @@ class Checkpoint(_Monitor):
             )
         return os.fsdecode(self.path).format(**values)
 
+    # Clones have copies of what ``callbacks`` holds, but share what ``set_callbacks`` was given.
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # What scikit-learn's clone does to parameters.
         clone = copy(self)
         clone._n_clones = 0
         self._n_clones += 1
-        fixed = not callable(self.path) and self._names <= {"epoch"}
-        if self._n_clones == 2 and fixed:
-            warnings.warn(
-                f"Clones of an estimator save to the same file: the path of {self} is that of all. "
-                "Name the parameters by which they differ, as in 'best-{units}.npz', or let path "
-                "be a function of the estimator.",
-                stacklevel=2,
-            )
+        if self._n_clones > 1:
+            self._warn_of_clones()
         return clone
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Called by scikit-learn before a fit."""
+        super().setup(estimator, context)
+        if self._last is not None and self._last() is not estimator:
+            self._warn_of_clones()
+        self._last = weakref.ref(estimator)
+
+    def _warn_of_clones(self) -> None:
+        if self._has_warned or callable(self.path) or self._names - {"epoch"}:
+            return
+        self._has_warned = True
+        warnings.warn(
+            f"Clones of an estimator save to the same file: the path of {self} is that of all. "
+            "Name the parameters by which they differ, as in 'best-{units}.npz', or let path be a "
+            "function of the estimator.",
+            stacklevel=3,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_last": None}
 
 
 def _names_in(path: str) -> set[str]:

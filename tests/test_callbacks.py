@@ -343,6 +343,18 @@ def test_clones_that_save_to_one_file(n_jobs, tmp_path):
     assert SimpleRNNClassifier.load(tmp_path / "best.npz").n_iter_ == 1
 
 
+@has_callbacks
+def test_clones_that_share_a_checkpoint(tmp_path):
+    X, y = data()
+    clf = small(max_iter=1).set_callbacks(Checkpoint(tmp_path / "best.npz"))
+    clf.fit(X, y).fit(X, y)
+    with pytest.warns(UserWarning, match="Clones .* the same file") as said:
+        cross_validate(clf, X, y, cv=4)
+    assert len(said) == 1
+    clf = small(max_iter=1).set_callbacks(Checkpoint(tmp_path / "{units}.npz"))
+    cross_validate(pickle.loads(pickle.dumps(clf.fit(X, y))), X, y, cv=4)
+
+
 def test_a_folder_is_made_or_refused_before_the_first_epoch(tmp_path):
     X, y = data()
     small(max_iter=1, callbacks=[Checkpoint(tmp_path / "new" / "{epoch}" / "a.npz")]).fit(X, y)
