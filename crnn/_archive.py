@@ -68,6 +68,8 @@ def read_archive(file):
         names = [entry.filename.removesuffix(".npy") for entry in entries]
         if len(set(names)) < len(names) or sum(entry.file_size for entry in entries) > size:
             raise ValueError("its members overlap or are there twice")
+        if any(entry.header_offset < 0 for entry in entries):
+            raise ValueError("one of its members begins before the file does")
         return {
             name: _read_array(archive, entry) for name, entry in zip(names, entries, strict=True)
         }

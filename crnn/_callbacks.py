@@ -7,14 +7,27 @@ from typing import cast
 from crnn._typing import F
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin as _CallbackSupportMixin
+    from sklearn.callback import with_callbacks
 except ImportError:  # scikit-learn before 1.9
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class _CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing to support."""
 
     def with_callbacks(method):
         return method
+
+
+# Attributes that scikit-learn gives an estimator for the time of a fit.
+OF_A_RUNNING_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+class CallbackSupportMixin(_CallbackSupportMixin):
+    """scikit-learn's callbacks; a copy that is made while another thread fits knows of no fit."""
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())  # at one moment, whatever the fit sets meanwhile
+        return {name: value for name, value in state.items() if name not in OF_A_RUNNING_FIT}
 
 
 class Epochs:

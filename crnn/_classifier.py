@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from crnn._constraints import ClassWeights
 from crnn._docs import documented
 from crnn._estimator import BaseSimpleRNN
 from crnn._fit import unchanged_on_error
@@ -68,7 +69,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
     _parameter_constraints = {
         **BaseSimpleRNN._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [ClassWeights(), StrOptions({"balanced"}), None],
     }
 
     def __init__(

@@ -1,17 +1,16 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import assert_all_finite
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -20,6 +19,7 @@ from sklearn.utils.validation import (
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
+from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE, Interval, Names
 from crnn._containers import without_missing
 from crnn._core import ACTIVATIONS
 from crnn._fit import Fit, fingerprint, unchanged_on_error
@@ -40,7 +40,16 @@ from crnn._sequences import integer_ids, repeat_over_skipped
 from crnn._state import check_state, steady
 from crnn._threads import n_threads_for
 from crnn._training import Samples, Trainer
-from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, quiet, validated
+from crnn._typing import (
+    Activation,
+    Floats,
+    Path,
+    RandomState,
+    Scoring,
+    SequencesLike,
+    quiet,
+    validated,
+)
 from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
@@ -73,8 +82,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         ) -> float: ...
 
     _parameter_constraints = {
-        "units": [Interval(Integral, 1, None, closed="left")],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "units": SIZE,
+        "embedding_dim": SIZE,
         "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
         "input": [StrOptions({"auto", "tokens", "series"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -89,20 +98,20 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_value": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": SIZE,
         "shuffle": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "stratify": ["boolean"],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, list, tuple, dict, None],
+        "scoring": [Names(set(get_scorer_names())), dict, None],
         "early_stopping": ["boolean"],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": SIZE,
         "tol": [Interval(Real, 0, None, closed="left")],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
-        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
+        "dtype": DTYPE,
+        "random_state": RANDOM_STATE,
+        "n_jobs": N_JOBS,
+        "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
     }
 
     def __init__(
@@ -361,21 +370,25 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return np.split(paths, raw.offsets[1:-1])
         return paths.reshape(len(raw), raw.width, -1)
 
-    @quiet
-    def save(self, path: str | os.PathLike[str]) -> None:
+    @steady
+    def save(self, path: Path | IO[bytes]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
         Training goes on from the loaded estimator bit for bit as from this one.
 
         Parameters
         ----------
-        path : str or path
-            The file, an npz archive; an old one is replaced.
+        path : str, bytes, path or binary file
+            The file, an npz archive; an old one is replaced. A file that is open for writing gets
+            the archive from where it stands.
 
         Raises
         ------
         ValueError
-            If a parameter or the labels are Python objects that are neither numbers nor text.
+            If a parameter is not valid, or if one or the labels are Python objects that are neither
+            numbers nor text.
+        TypeError
+            If the file is open for text.
 
         Examples
         --------
@@ -395,13 +408,13 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
 
     @classmethod
     @quiet
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: Path | IO[bytes]) -> Self:
         """Read an estimator that ``save`` has written.
 
         Parameters
         ----------
-        path : str or path
-            The file.
+        path : str, bytes, path or binary file
+            The file. One that is open is read from where it stands to its end.
 
         Returns
         -------
@@ -411,6 +424,10 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         ------
         ValueError
             If the file is damaged, of another class, or holds what does not belong together.
+        OSError
+            If the file cannot be read.
+        TypeError
+            If the file is open for text.
         """
         return load(cls, path)
 

@@ -1,9 +1,50 @@
-"""Files that are, at any moment, the old one or the new one."""
+"""Files that are, at any moment, the old one or the new one, and open files in their place."""
 
+import io
 import os
 import secrets
+import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+
+def write_to(target, write):
+    """Have ``write(file)`` write to a path, or to an open binary file from where it stands."""
+    if not hasattr(target, "write"):
+        write_atomically(target, write)
+        return
+    _require_binary(target)
+    content = io.BytesIO()
+    write(content)
+    target.write(content.getbuffer())
+
+
+def open_to_read(source):
+    """The file at a path, or what an open binary file holds from where it stands."""
+    if not hasattr(source, "read"):
+        return open(os.fspath(source), "rb")
+    _require_binary(source)
+    return io.BytesIO(source.read())
+
+
+def _require_binary(file):
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f"{file!r} is open for text; open it in binary mode.")
+
+
+def require_writable(path):
+    """Make the folder of a file, and fail where ``write_atomically`` could not write."""
+    target = _target(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target.parent):
+        pass
+
+
+def _target(path):
+    target = Path(os.path.realpath(os.fsdecode(path)))
+    if target.exists() and not target.is_file():
+        raise OSError(f"{os.fspath(path)!r} is no regular file; name one, or a file that is new.")
+    return target
 
 
 def write_atomically(path, write):
@@ -12,9 +53,7 @@ def write_atomically(path, write):
     What is killed meanwhile leaves the old file, and maybe a part of the new one beside it. A link
     stays one, and so do permissions.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise OSError(f"{os.fspath(path)!r} is no regular file; name one, or a file that is new.")
+    target = _target(path)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "x+b") as file:

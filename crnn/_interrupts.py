@@ -10,12 +10,12 @@ LONG = 2**28
 POLL = 0.05  # seconds; where a wait cannot be interrupted, as on Windows, it must end by itself
 
 
-def run_interruptibly(task, cancel):
+def run_interruptibly(task, cancel=lambda: None):
     """Give ``task()``; Ctrl-C raises KeyboardInterrupt at once, even while a kernel runs.
 
     Python looks for signals between its own instructions only. So the task runs in a thread beside
     this one, which waits for either. After an interrupt the task is left behind: it must work on
-    data of its own, and look between its kernels whether ``cancel`` was called.
+    data of its own, and one of many kernels looks between them whether ``cancel`` was called.
 
     The thread is a bare one: those of ``threading`` wait for one another in Python, where a second
     interrupt leaves their locks in disorder, and hold up the end of the interpreter.

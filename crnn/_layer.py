@@ -6,15 +6,18 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Options, StrOptions
 
 from crnn import _memory
 from crnn._batches import pack, states_after, states_before
+from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE
 from crnn._core import ACTIVATIONS, scatter_add
 from crnn._initializers import glorot_uniform, orthogonal
 from crnn._recurrence import TILE, Recurrence
 from crnn._sequences import offsets_of, without_pads
+from crnn._state import check_stream
 from crnn._threads import n_threads_for
-from crnn._typing import Activation, Floats, RandomState, quiet
+from crnn._typing import Activation, Floats, RandomState, checked, quiet
 from crnn._workspace import Workspace
 
 WEIGHTS = ("kernel_", "recurrent_kernel_", "bias_")
@@ -76,6 +79,16 @@ class SimpleRNN:
     recurrent_kernel_: Floats
     bias_: Floats
 
+    @checked(
+        units=SIZE,
+        activation=[StrOptions(set(ACTIVATIONS))],
+        return_sequences=["boolean"],
+        return_state=["boolean"],
+        go_backwards=["boolean"],
+        random_state=RANDOM_STATE,
+        dtype=[*DTYPE, Options(np.dtype, {np.dtype(t) for t in (np.float32, np.float64)})],
+        n_jobs=N_JOBS,
+    )
     def __init__(
         self,
         units: int,
@@ -88,13 +101,7 @@ class SimpleRNN:
         dtype: Literal["float32", "float64"] = "float32",
         n_jobs: int | None = None,
     ) -> None:
-        if not isinstance(units, (int, np.integer)) or units < 1:
-            raise ValueError(f"units must be a positive integer, got {units!r}.")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {list(ACTIVATIONS)}, got {activation!r}.")
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
-        self.units = int(units)
+        self.units = units
         self.activation = activation
         self.return_sequences = return_sequences
         self.return_state = return_state
@@ -141,7 +148,7 @@ class SimpleRNN:
         """
         arrays = [np.array(w, dtype=self.dtype, order="C") for w in weights]
         shapes = [a.shape for a in arrays]
-        features = shapes[0][0] if shapes and len(shapes[0]) == 2 else "features"
+        features = shapes[0][0] if shapes and len(shapes[0]) == 2 and shapes[0][0] else "features"
         wanted = [(features, self.units), (self.units, self.units), (self.units,)]
         if shapes != wanted:
             raise ValueError(
@@ -192,6 +199,10 @@ class SimpleRNN:
                 f"got {inputs.ndim} dimensions."
             )
         B, T, F = inputs.shape
+        if F == 0:
+            raise ValueError(
+                f"inputs has shape {inputs.shape}, but a timestep needs at least one feature."
+            )
         state = self._argument("initial_state", initial_state, (B, self.units), self.dtype, single)
         mask = self._argument("mask", mask, (B, T), bool, single)
         if not hasattr(self, "kernel_"):
@@ -248,9 +259,15 @@ class SimpleRNN:
         return vars(self) | {"_call": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = [name for name in WEIGHTS if name in state]
+        missing = {*SETTINGS, *(WEIGHTS if weights else ())} - state.keys()
+        if missing:
+            raise ValueError(f"The state of the layer lacks {sorted(missing)}.")
         SimpleRNN.__init__(self, **{name: state[name] for name in SETTINGS})
+        if isinstance(self.random_state, np.random.RandomState):
+            check_stream(self.random_state)
         vars(self).update({k: v for k, v in state.items() if k not in WEIGHTS and k != "_call"})
-        if WEIGHTS[0] in state:
+        if weights:
             self.set_weights([state[name] for name in WEIGHTS])
 
     def _argument(self, name, value, shape, dtype, single):
@@ -273,17 +290,19 @@ class SimpleRNN:
 class _Call:
     """One call of a layer on (B, T, F): the forward pass, and what the backward pass needs of it.
 
-    Masked steps are left out of the packed sequences, so that the state carries through them.
+    Masked steps are left out of the packed sequences, so that the state carries through them. What
+    the backward pass needs is copied: weights, inputs, mask and settings may change after the call.
     """
 
     def __init__(self, layer, inputs, initial_state, mask, single):
-        self.layer, self.single = layer, single
+        self.single, self.go_backwards = single, layer.go_backwards
+        self.return_sequences = layer.return_sequences
         B, T, _ = inputs.shape
-        shape = (B, T, layer.units) if layer.return_sequences else (B, layer.units)
+        shape = (B, T, layer.units) if self.return_sequences else (B, layer.units)
         self.output_shape = shape[1:] if single else shape
-        if layer.go_backwards:
+        if self.go_backwards:
             inputs, mask = inputs[:, ::-1], mask[:, ::-1]
-        self.mask, self.initial_state = mask, initial_state
+        self.mask = mask.copy()
         _memory.require(
             _memory.of_states(B * T, inputs.shape[2], layer.units, np.dtype(layer.dtype).itemsize),
             f"A call on inputs of shape {inputs.shape}",
@@ -296,7 +315,7 @@ class _Call:
         workspace = Workspace()
         self.batch = pack(steps, np.arange(B), workspace, TILE, n_threads)
         held = dict(vars(layer))  # at one moment, though another thread may set weights
-        weights = [np.ascontiguousarray(held[name], dtype=layer.dtype) for name in WEIGHTS]
+        weights = [np.array(held[name], dtype=layer.dtype, order="C") for name in WEIGHTS]
         self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order
@@ -327,13 +346,13 @@ class _Call:
         return rows[np.where(done == 0, np.arange(B)[:, None], B + starts + done - 1)]
 
     def backward(self, grad_output):
-        batch, B, H = self.batch, len(self.mask), self.layer.units
+        batch, (B, H) = self.batch, self.last.shape
         grad_states = None
-        if self.layer.return_sequences:
+        if self.return_sequences:
             grad_states = np.empty_like(self.states)
             steps = np.ascontiguousarray(grad_output).reshape(-1, H)
             scatter_add(steps, self._rows().ravel(), grad_states)
-            grad_last = np.zeros((B, H), self.layer.dtype)
+            grad_last = np.zeros_like(self.last)
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]
         grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.run_back(
@@ -360,4 +379,4 @@ class _Call:
         flat[self.batch.positions] = packed
         out = np.zeros((*self.mask.shape, packed.shape[1]), packed.dtype)
         out[self.mask] = flat
-        return out[:, ::-1] if self.layer.go_backwards else out
+        return out[:, ::-1] if self.go_backwards else out

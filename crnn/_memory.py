@@ -24,7 +24,7 @@ def machine_memory():
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for path in _cgroup_files():
         with suppress(OSError, ValueError):  # the word "max" stands for no limit
-            limits.append(int(path.read_text()))
+            limits.append(int(path.read_text(encoding="ascii")))
     with suppress(ImportError, AttributeError):  # there is no such module on Windows
         import resource
 
@@ -36,7 +36,7 @@ def machine_memory():
 def _cgroup_files():
     """Where Linux says how much the control groups of this process may have, by their version."""
     with suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, group = line.split(":", 2)
             if not controllers:
                 root, name = Path("/sys/fs/cgroup"), "memory.max"

@@ -5,21 +5,32 @@ parameters and the fitted attributes, in which ``{"array": name}`` stands for an
 """
 
 import json
+import os
+import struct
+from zipfile import BadZipFile
 
 import numpy as np
 from sklearn import config_context
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
 from crnn._archive import read_archive, write_archive
-from crnn._files import write_atomically
+from crnn._files import open_to_read, write_to
 from crnn._state import check_state, check_stream, is_learned
 from crnn._version import __version__
 
 FORMAT, FORMAT_VERSION = "crnn estimator", 1
 
+# What reading a damaged file may raise. All else, such as a disk that fails, memory that ends or
+# what a signal handler raises, says nothing about the file.
+DAMAGE = (
+    ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, NotImplementedError,
+    RecursionError, TypeError, ValueError, struct.error,
+)  # fmt: skip
 
-def save(estimator, path):
-    """Write a fitted estimator."""
+
+def save(estimator, target):
+    """Write a fitted estimator to a path or an open file."""
+    estimator._validate_params()  # set since the fit, maybe to what load would refuse
     arrays = {"header": None}  # which comes first
     parameters = estimator.get_params(deep=False)
     if "callbacks" in parameters:
@@ -37,17 +48,18 @@ def save(estimator, path):
         "requests": _requests(estimator),
     }
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    write_atomically(path, lambda file: write_archive(file, arrays))
+    write_to(target, lambda file: write_archive(file, arrays))
 
 
-def load(cls, path):
+def load(cls, source):
     """Read an estimator of class ``cls``, and check all of it before it is one."""
-    with open(path, "rb") as file:
+    with open_to_read(source) as file:
         try:
             return _estimator_of(cls, read_archive(file))
-        except Exception as error:  # there is no end to what a file made up by someone may raise
+        except DAMAGE as error:
+            name = source if hasattr(source, "read") else os.fsdecode(source)
             raise ValueError(
-                f"{path} is no file that {cls.__name__}.load can read: {error}. Save the model "
+                f"{name} is no file that {cls.__name__}.load can read: {error}. Save the model "
                 "again."
             ) from error
 
@@ -61,7 +73,6 @@ def _estimator_of(cls, arrays):
     if parameters.get("callbacks") is not None:
         raise ValueError("it holds callbacks, which are functions")
     estimator = cls(**parameters)
-    estimator._validate_params()
     attributes = _decode(header["attributes"], arrays)
     if arrays:
         raise ValueError(f"it holds the members {list(arrays)}, which belong to nothing")

@@ -5,11 +5,13 @@ kernel that does not look at every number reads it.
 """
 
 from functools import wraps
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
+from sklearn.utils._param_validation import validate_parameter_constraints
 
+from crnn._constraints import is_number
 from crnn._parameters import check_shapes, shapes
 from crnn._typing import F, quiet
 
@@ -27,12 +29,11 @@ def check_state(estimator):
     state = vars(estimator)
     if isinstance(state.get("random_state"), np.random.RandomState):
         check_stream(state["random_state"])
-    if "out_activation_" not in state:
-        return
-    dtype = state.get("dtype")
-    known = dtype in ("float32", "float64") or dtype in (np.float32, np.float64)
-    _require(known, f"dtype is {dtype!r}")
-    _check_weights(state, np.dtype(dtype))
+    if not any(map(is_learned, state)):
+        return  # whose parameters fit will check
+    _require("out_activation_" in state, "out_activation_ is missing")
+    _check_parameters(estimator)
+    _check_weights(state, np.dtype(state["dtype"]))
     _check_columns(state)
     _check_head(estimator, state)
     _check_history(state)
@@ -42,9 +43,12 @@ def check_state(estimator):
     _check_optimizer(state.get("_optimizer_state"), arrays)
     _check_progress(state.get("_progress"))
     seed = state.get("_split_seed", "missing")
-    _require(seed is None or _is(seed, Integral, 0), "the seed of the held-out samples is wrong")
+    _require(
+        seed is None or (_is_count(seed) and seed < 2**32),
+        "the seed of the held-out samples is wrong",
+    )
     if "_plan" in state:
-        _check_plan(state["_plan"], arrays)
+        _check_plan(estimator, state["_plan"], arrays)
 
 
 def is_learned(name):
@@ -74,15 +78,19 @@ def _require(condition, message):
         raise ValueError(message)
 
 
-def _is(value, kind, least=None):
-    """Whether a value is a number of this kind, which a bool is not."""
-    known = isinstance(value, kind) and not isinstance(value, (bool, np.bool_))
-    return known and (least is None or value >= least)
+def _is_count(value):
+    return is_number(value, Integral) and value >= 0
+
+
+def _check_parameters(estimator):
+    missing = [name for name in estimator._get_param_names() if not hasattr(estimator, name)]
+    _require(not missing, f"the parameters {missing} are missing")
+    estimator._validate_params()
 
 
 def _check_columns(state):
     width, names = state.get("n_features_in_"), state.get("feature_names_in_")
-    _require(width is None or _is(width, Integral, 0), "n_features_in_ is no number")
+    _require(width is None or _is_count(width), "n_features_in_ is no number")
     _require(
         names is None
         or (isinstance(names, np.ndarray) and all(isinstance(n, str) for n in names.tolist())),
@@ -119,9 +127,7 @@ def _check_weights(state, dtype):
 
 def _check_head(estimator, state):
     K = state.get("n_outputs_")
-    _require(
-        _is(K, Integral, 1) and K == len(state["weights_"]["head/bias"]), "n_outputs_ is wrong"
-    )
+    _require(_is_count(K) and K == len(state["weights_"]["head/bias"]), "n_outputs_ is wrong")
     activations = ("identity",)
     if hasattr(estimator, "predict_proba"):
         classes = state.get("classes_")
@@ -144,12 +150,14 @@ def _check_head(estimator, state):
 
 def _check_history(state):
     history, n_epochs = state.get("history_"), state.get("n_iter_")
-    _require(_is(n_epochs, Integral, 0), "n_iter_ is no number of epochs")
+    _require(_is_count(n_epochs), "n_iter_ is no number of epochs")
     _require(
         isinstance(history, dict)
         and (not history or "loss" in history)
         and all(isinstance(name, str) and isinstance(h, list) for name, h in history.items())
-        and all(len(h) == n_epochs and all(_is(x, Real) for x in h) for h in history.values()),
+        and all(
+            len(h) == n_epochs and all(isinstance(x, float) for x in h) for h in history.values()
+        ),
         "history_ does not hold a number for each epoch",
     )
 
@@ -171,8 +179,8 @@ def _check_optimizer(state, arrays):
     _require(state.keys() <= known, "the state of the optimiser holds what it does not know")
     _require(state.get("rule") in RULES, f"the rule of the optimiser is none of {RULES}")
     n_steps, factor = state.get("n_steps"), state.get("learning_rate_factor")
-    _require(_is(n_steps, Integral, 0) and n_steps < 2**62, "the optimiser has no number of steps")
-    _require(_is(factor, Real) and 0 < factor < np.inf, "the optimiser has no learning rate")
+    _require(_is_count(n_steps) and n_steps < 2**62, "the optimiser has no number of steps")
+    _require(is_number(factor) and factor > 0, "the optimiser has no learning rate")
     for kind in MEMORIES:
         memory = state.get(kind, {})
         _require(isinstance(memory, dict) and memory.keys() <= arrays.keys(), f"{kind} is wrong")
@@ -195,18 +203,18 @@ def _check_optimizer(state, arrays):
 def _check_progress(progress):
     _require(isinstance(progress, dict), "the plan or the progress of the fit is wrong")
     for name in ("waited", "n_stalls"):
-        _require(_is(progress.get(name), Integral, 0), f"{name} of the plan is no number")
-    _require(_is(progress.get("best"), Real), "best of the plan is no number")
+        _require(_is_count(progress.get(name)), f"{name} of the plan is no number")
+    _require(isinstance(progress.get("best"), float), "best of the plan is no number")
 
 
-def _check_plan(plan, arrays):
+def _check_plan(estimator, plan, arrays):
     """What is left of a fit that was cut short, as ``new_plan`` makes it."""
     _check_progress(plan)
     for name in ("epochs_left", "epochs_done"):
-        _require(_is(plan.get(name), Integral, 0), f"{name} of the plan is no number")
-    _require(isinstance(plan.get("settings"), dict), "settings of the plan are missing")
+        _require(_is_count(plan.get(name)), f"{name} of the plan is no number")
+    _check_settings(estimator, plan.get("settings"))
     data = plan.get("data", "missing")
-    _require(data is None or _is(data, Integral, 0), "the fingerprint of the data is wrong")
+    _require(data is None or _is_count(data), "the fingerprint of the data is wrong")
     best = plan.get("best_parameters")
     if best is None:
         return
@@ -219,3 +227,11 @@ def _check_plan(plan, arrays):
         "best_parameters of the plan are not like the weights",
     )
     _check_optimizer(plan.get("best_optimizer"), arrays)
+
+
+def _check_settings(estimator, settings):
+    """The parameters with which a fit began."""
+    names = estimator._get_param_names()
+    _require(isinstance(settings, dict), "settings of the plan are missing")
+    _require(settings.keys() <= set(names), "settings of the plan are no parameters")
+    validate_parameter_constraints(estimator._parameter_constraints, settings, "the plan")

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crnn._callbacks import CallbackSupportMixin, passed_on, with_callbacks
 from crnn._classifier import SimpleRNNClassifier
+from crnn._constraints import RANDOM_STATE
 from crnn._typing import RandomState, SequencesLike, validated
 
 
@@ -67,7 +68,7 @@ class SimpleRNNTransformer(
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "hidden_states"]), None],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
     }
 
     def __init__(

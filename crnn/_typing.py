@@ -1,5 +1,6 @@
 """What the public signatures are made of, and the decorators of public methods."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Literal, TypeAlias, TypeVar, cast
@@ -14,6 +15,7 @@ SequencesLike: TypeAlias = ArrayLike | Sequence[ArrayLike]  # the second may be 
 Documents: TypeAlias = Iterable[Any]  # of str, bytes, file names or open files
 RandomState: TypeAlias = int | np.random.RandomState | None
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid", "linear"]
+Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Side: TypeAlias = Literal["pre", "post"]
 Scoring: TypeAlias = (
     str

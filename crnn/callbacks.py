@@ -8,13 +8,20 @@ own, such as its progress bar.
 
 import os
 import threading
-from numbers import Integral, Real
-from typing import Any, Literal
+import warnings
+import weakref
+from collections.abc import Callable
+from copy import copy
+from numbers import Real
+from string import Formatter
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from crnn._typing import checked
+from crnn._constraints import SIZE, Interval
+from crnn._files import require_writable
+from crnn._typing import Path, checked
 
 __all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]
 
@@ -116,7 +123,7 @@ class EarlyStopping(_Monitor):
     @checked(
         monitor=[str],
         mode=MODES,
-        patience=[Interval(Integral, 1, None, closed="left")],
+        patience=SIZE,
         min_delta=[Interval(Real, 0, None, closed="left")],
     )
     def __init__(
@@ -145,14 +152,25 @@ class Checkpoint(_Monitor):
 
     Parameters
     ----------
-    path : str or path
-        The file, written as by ``save``; ``{epoch}``, or ``{epoch:03}``, in it stands for the
-        number of the epoch.
+    path : str, bytes, path or callable
+        The file, written as by ``save``; its folder is made when the fit begins. ``{epoch}``, or
+        ``{epoch:03}``, in it stands for the number of the epoch, and the name of a parameter, such
+        as ``{units}``, for its value. A function of the estimator gives any other path. Clones of
+        an estimator, as in a search or a cross-validation, write to one file where nothing of this
+        tells them apart; then there is a warning.
     monitor : str, default=None
         Name in ``history_``; save only where it is better than in all epochs of this fit before.
         None saves after each epoch.
     mode : {"min", "max"}, default="min"
         Whether lower or higher is better.
+
+    Raises
+    ------
+    ValueError
+        If braces in the path are not around a name; and by ``fit``, before the first epoch, if the
+        name is neither ``epoch`` nor that of a parameter.
+    OSError
+        By ``fit``, before the first epoch, if the file cannot be written.
 
     Examples
     --------
@@ -166,30 +184,87 @@ class Checkpoint(_Monitor):
     10
     """
 
-    @checked(path=[str, os.PathLike], monitor=[str, None], mode=MODES)
+    @checked(path=[str, bytes, os.PathLike, callable], monitor=[str, None], mode=MODES)
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Path | Callable[[Any], Path],
         *,
         monitor: str | None = None,
         mode: Literal["min", "max"] = "min",
     ) -> None:
         self.path, self.monitor, self.mode = path, monitor, mode
-        try:
-            self._name(0)
-        except (LookupError, ValueError) as error:
-            raise ValueError(
-                f"path={os.fspath(path)!r} holds braces that are not {{epoch}}; double the braces "
-                "that belong to a name."
-            ) from error
+        self._names = set() if callable(path) else _names_in(os.fsdecode(path))
+        self._n_clones, self._has_warned = 0, False
+        self._last: weakref.ref[Any] | None = None  # estimator that was fitted with this callback
+
+    def begin(self, estimator: Any) -> bool:
+        """Make the folder, or fail before there is work that could be lost."""
+        require_writable(self._file(estimator))
+        return False
 
     def __call__(self, estimator: Any) -> bool:
         if self.monitor is None or self.waited(estimator) == 0:
-            estimator.save(self._name(estimator.n_iter_))
+            file = self._file(estimator)
+            require_writable(file)  # the folder may depend on the epoch
+            estimator.save(file)
         return False
 
-    def _name(self, epoch: int) -> str:
-        return os.fspath(self.path).format(epoch=epoch)
+    def _file(self, estimator: Any) -> Path:
+        if callable(self.path):
+            return self.path(estimator)
+        values = estimator.get_params() | {"epoch": estimator.n_iter_}
+        unknown = sorted(self._names - values.keys())
+        if unknown:
+            raise ValueError(
+                f"path={self.path!r} names {unknown}, but a {type(estimator).__name__} has no such "
+                "parameters; use {epoch}, or double the braces that belong to a name."
+            )
+        return os.fsdecode(self.path).format(**values)
+
+    # Clones have copies of what ``callbacks`` holds, but share what ``set_callbacks`` was given.
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        clone = copy(self)
+        clone._n_clones = 0
+        self._n_clones += 1
+        if self._n_clones > 1:
+            self._warn_of_clones()
+        return clone
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Called by scikit-learn before a fit."""
+        super().setup(estimator, context)
+        if self._last is not None and self._last() is not estimator:
+            self._warn_of_clones()
+        self._last = weakref.ref(estimator)
+
+    def _warn_of_clones(self) -> None:
+        if self._has_warned or callable(self.path) or self._names - {"epoch"}:
+            return
+        self._has_warned = True
+        warnings.warn(
+            f"Clones of an estimator save to the same file: the path of {self} is that of all. "
+            "Name the parameters by which they differ, as in 'best-{units}.npz', or let path be a "
+            "function of the estimator.",
+            stacklevel=3,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_last": None}
+
+
+def _names_in(path: str) -> set[str]:
+    """What stands in the braces of a path."""
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(path) if name is not None}
+    except ValueError:  # a brace that is not closed
+        names = {""}
+    if not all(map(str.isidentifier, names)):
+        raise ValueError(
+            f"path={path!r} holds braces that are not around {{epoch}} or the name of a parameter; "
+            "double the braces that belong to a name."
+        )
+    return names
 
 
 class ProgressBar(_EpochCallback):

@@ -52,7 +52,8 @@ def with_header(text):
 
 ODD = [
     None, True, 0, -1, 2**31, 2**63, 10**30, 1e308, "", "tanh", [], {}, [[]], {"array": "x"},
-    {"strings": []}, {"dict": []}, {"RandomState": []}, {"array": "attributes.kernel_"},
+    {"strings": []}, {"dict": []}, {"RandomState": []},
+    {"array": "attributes.weights_.rnn_0/kernel"},
 ]  # fmt: skip
 DTYPES = ["f4", "f8", "i8", "U40", "?", "u1", "M8[s]"]
 NUMBERS = [0, -1, 2**62, 1e300, np.nan, -1e-300]

@@ -1,5 +1,6 @@
 """Callbacks: plain ones, those of crnn, and scikit-learn's protocol where it is installed."""
 
+import os
 import pickle
 
 import numpy as np
@@ -345,8 +346,13 @@ def test_callbacks_of_scikit_learn_pass_through_all_steps(capsys):
         (lambda: EarlyStopping(patience=0), "'patience' parameter"),
         (lambda: EarlyStopping(min_delta=-1), "'min_delta' parameter"),
         (lambda: Checkpoint(3), "'path' parameter"),
-        (lambda: Checkpoint("{step}.npz"), "braces that are not {epoch}"),
-        (lambda: Checkpoint("{.npz"), "braces that are not {epoch}"),
+        (lambda: Checkpoint("{.npz"), "braces that are not around {epoch}"),
+        (lambda: Checkpoint("{}.npz"), "braces that are not around {epoch}"),
+        (lambda: Checkpoint("{units.real}.npz"), "braces that are not around {epoch}"),
+        (
+            lambda: small(callbacks=[Checkpoint("{step}.npz")]).fit(*data()),
+            r"names \['step'\], but a SimpleRNNClassifier has no such parameters",
+        ),
         (lambda: small(callbacks=[1]).fit(*data()), "callbacks must be functions"),
     ],
 )
@@ -358,6 +364,71 @@ def test_callbacks_that_are_none(make, message):
 def test_names_with_numbers_of_epochs(tmp_path):
     small(max_iter=2, callbacks=[Checkpoint(tmp_path / "{epoch:03}.npz")]).fit(*data())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["001.npz", "002.npz"]
+
+
+def test_names_with_parameters(tmp_path):
+    """Each candidate of a search has a file of its own."""
+    X, y = data()
+    clf = small(callbacks=[Checkpoint(tmp_path / "{units}-{learning_rate:.0e}-{epoch}.npz")])
+    GridSearchCV(clf, {"units": [2, 3]}, cv=2, n_jobs=2, refit=False).fit(X, y)
+    names = {f"{units}-1e-03-{epoch}.npz" for units in (2, 3) for epoch in range(1, 5)}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for units in (2, 3):
+        assert SimpleRNNClassifier.load(tmp_path / f"{units}-1e-03-4.npz").units == units
+
+
+def test_a_path_that_is_a_function(tmp_path):
+    X, y = data()
+    clf = small(callbacks=[Checkpoint(lambda e: tmp_path / f"{e.units}" / f"{e.n_iter_}.npz")])
+    for units in (2, 3):
+        clone(clf).set_params(units=units).fit(X, y)
+        assert SimpleRNNClassifier.load(tmp_path / f"{units}" / "4.npz").units == units
+
+
+def test_a_path_of_bytes(tmp_path):
+    small(callbacks=[Checkpoint(os.fsencode(tmp_path / "{epoch}.npz"))], max_iter=1).fit(*data())
+    assert SimpleRNNClassifier.load(tmp_path / "1.npz").n_iter_ == 1
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_clones_that_save_to_one_file(n_jobs, tmp_path):
+    X, y = data()
+    clf = small(callbacks=[Checkpoint(tmp_path / "best.npz")], max_iter=1)
+    with pytest.warns(UserWarning, match=r"Clones .* the same file.*best\.npz.* path be a") as said:
+        cross_validate(clf, X, y, cv=4, n_jobs=n_jobs)
+    assert len(said) == 1
+    cross_validate(clf, X, y, cv=4, n_jobs=n_jobs)  # it has been said
+    alone = small(callbacks=[Checkpoint(tmp_path / "best.npz")], max_iter=1)
+    clone(alone).fit(X, y).fit(X, y)  # by one clone, and by one estimator again
+    pickle.loads(pickle.dumps(alone)).fit(X, y)
+    assert SimpleRNNClassifier.load(tmp_path / "best.npz").n_iter_ == 1
+
+
+@has_callbacks
+def test_clones_that_share_a_checkpoint(tmp_path):
+    X, y = data()
+    clf = small(max_iter=1).set_callbacks(Checkpoint(tmp_path / "best.npz"))
+    clf.fit(X, y).fit(X, y)
+    with pytest.warns(UserWarning, match="Clones .* the same file") as said:
+        cross_validate(clf, X, y, cv=4)
+    assert len(said) == 1
+    clf = small(max_iter=1).set_callbacks(Checkpoint(tmp_path / "{units}.npz"))
+    cross_validate(pickle.loads(pickle.dumps(clf.fit(X, y))), X, y, cv=4)
+
+
+def test_a_folder_is_made_or_refused_before_the_first_epoch(tmp_path):
+    X, y = data()
+    small(max_iter=1, callbacks=[Checkpoint(tmp_path / "new" / "{epoch}" / "a.npz")]).fit(X, y)
+    assert SimpleRNNClassifier.load(tmp_path / "new" / "1" / "a.npz").n_iter_ == 1
+    (tmp_path / "file").write_bytes(b"")
+    epochs = []
+    for path in (tmp_path / "file" / "a.npz", tmp_path, tmp_path / ("n" * 300)):
+        clf = small(callbacks=[lambda e: epochs.append(e.n_iter_), Checkpoint(path)])
+        before = vars(clf).copy()
+        with pytest.raises(OSError, match=r"Not a directory|File exists|regular file|too long"):
+            clf.fit(X, y)
+        assert vars(clf) == before
+    assert epochs == []
 
 
 @has_callbacks

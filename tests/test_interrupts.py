@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -239,6 +240,98 @@ def test_ctrl_c_is_answered(what, units, n_jobs):
     assert run.returncode == 0, run.stderr
     print(f"{what} at {units} units, {n_jobs} threads: {1000 * float(run.stdout):.1f} ms")
     assert float(run.stdout) < 2, "as long as the batch took"  # no timing: a batch takes longer
+
+
+# Work that takes so much longer than the answer that no clock has to be exact.
+WORK = {
+    "a batch of a fit": """
+rng = np.random.default_rng(0)
+X = rng.integers(1, 100, (1000, 100))
+def work():
+    SimpleRNNClassifier(2048, batch_size=1000, random_state=0).fit(X, X[:, 0] % 2)
+""",
+    "drawing": """
+def work():
+    SimpleRNNClassifier(9000, max_iter=1, random_state=0).fit([[1], [2]], [0, 1])
+""",
+    "drawing a layer": """
+def work():
+    SimpleRNN(9000, random_state=0)(np.zeros((1, 1, 1)))
+""",
+}
+
+TO_THE_END = """
+import os, signal, sys, threading, time
+import numpy as np
+from crnn import SimpleRNN, SimpleRNNClassifier
+{work}
+def send():
+    time.sleep(5)
+    print(time.time(), flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=send, daemon=True).start()
+try:
+    work()
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no Ctrl-C on Windows")
+@pytest.mark.parametrize("what", WORK)
+def test_a_process_ends_soon_after_ctrl_c(what):
+    """The work is abandoned, and nobody waits for it at the exit."""
+    run = subprocess.run(
+        [sys.executable, "-c", TO_THE_END.format(work=WORK[what])],
+        capture_output=True, encoding="utf-8", timeout=200, check=False,
+    )  # fmt: skip
+    seconds = time.time() - float(run.stdout)
+    print(f"{what}: {seconds:.2f} s from the signal to the end of the process")
+    assert (run.returncode, run.stderr) == (3, "")
+    assert seconds < 10, "as long as the work took"  # no timing: the work takes many times longer
+
+
+TWO_AT_ONCE = """
+import random, signal, time
+from crnn._interrupts import run_interruptibly
+
+left = 0
+def handle(signum, frame):
+    global left
+    left -= 1
+    if not left:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    raise KeyboardInterrupt
+
+def twice():
+    global left
+    left = 2
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 5e-3), 5e-4)
+            while True:
+                run_interruptibly(lambda: time.sleep(1e-3))
+        except KeyboardInterrupt:
+            while left:
+                pass
+    except KeyboardInterrupt:
+        pass
+
+signal.signal(signal.SIGALRM, handle)
+for _ in range({rounds}):
+    twice()
+assert run_interruptibly(lambda: 1) == 1
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGALRM on Windows")
+def test_two_interrupts_within_a_millisecond():
+    """Threads and their locks are in order afterwards, and nothing is printed of them."""
+    run = subprocess.run(
+        [sys.executable, "-c", TWO_AT_ONCE.replace("{rounds}", str(50 * KILLS))],
+        capture_output=True, encoding="utf-8", timeout=100, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 # Processes that are killed

@@ -163,17 +163,26 @@ def test_initial_weights():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    "options",
     [
-        ({"units": 0}, "units must be a positive integer, got 0"),
-        ({"units": 2.0}, "units must be a positive integer, got 2.0"),
-        ({"units": 2, "activation": "gelu"}, "activation must be one of .* got 'gelu'"),
-        ({"units": 2, "dtype": "int32"}, "dtype must be 'float32' or 'float64', got 'int32'"),
+        {"units": 0},
+        {"units": 2.0},
+        {"units": True},
+        {"units": 10**400},
+        {"activation": "gelu"},
+        {"dtype": "int32"},
+        {"n_jobs": "all"},
+        {"n_jobs": True},
+        {"random_state": True},
+        {"return_sequences": "yes"},
     ],
+    ids=repr,
 )
-def test_bad_parameters(options, message):
+def test_bad_parameters(options):
+    ((name, value),) = options.items()
+    message = f"The '{name}' parameter of SimpleRNN.* must be .* Got {value!r} instead"
     with pytest.raises(ValueError, match=message):
-        SimpleRNN(**options)
+        SimpleRNN(**{"units": 2} | options)
 
 
 def test_bad_calls_leave_the_layer_as_it_was():
@@ -184,6 +193,9 @@ def test_bad_calls_leave_the_layer_as_it_was():
         layer.backward(np.ones((2, 2)))
     for call, message in [
         (lambda: layer(np.ones(3)), "got 1 dimensions"),
+        (lambda: SimpleRNN(2)(np.ones((2, 4, 0))), r"\(2, 4, 0\), .* at least one feature"),
+        (lambda: SimpleRNN(2)(np.ones((4, 0))), "at least one feature"),
+        (lambda: layer.set_weights([np.ones((0, 2)), np.ones((2, 2)), np.ones(2)]), "weights must"),
         (lambda: layer(np.ones((2, 4, 5))), "inputs has 5 features, .* weights for 3"),
         (lambda: layer(X, initial_state=np.ones((2, 3))), r"initial_state must have .*\(2, 2\)"),
         (lambda: layer(X, mask=np.ones((2, 3))), r"mask must have shape \(2, 4\), got \(2, 3\)"),
@@ -239,6 +251,40 @@ def test_a_call_keeps_what_its_gradients_need():
     np.testing.assert_array_equal(states, kept)
 
 
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_what_is_changed_after_a_call_does_not_change_its_gradients(go_backwards):
+    rng = np.random.default_rng(0)
+    X, start, mask = rng.normal(size=(6, 5, 3)), rng.normal(size=(6, 4)), rng.random((6, 5)) > 0.3
+    options = {"random_state": 0, "dtype": "float64", "go_backwards": go_backwards}
+
+    def called():
+        layer = SimpleRNN(4, **options, return_sequences=True)
+        arrays = {"inputs": X.copy(), "initial_state": start.copy(), "mask": mask.copy()}
+        return layer, arrays, layer(**arrays)
+
+    layer, _, output = called()
+    wanted = layer.backward(output)
+    changes = {
+        name: lambda layer, arrays, name=name: np.multiply(
+            getattr(layer, name), 0, out=getattr(layer, name)
+        )
+        for name in ("kernel_", "recurrent_kernel_", "bias_")
+    }
+    changes |= {
+        name: lambda layer, arrays, name=name: arrays[name].fill(0)
+        for name in ("inputs", "initial_state", "mask")
+    }
+    changes["a setting"] = lambda layer, arrays: vars(layer).update(
+        go_backwards=not go_backwards, return_sequences=False, units=9
+    )
+    for what, change in changes.items():
+        layer, arrays, output = called()
+        change(layer, arrays)
+        got = layer.backward(output)
+        for name in wanted:
+            np.testing.assert_array_equal(got[name], wanted[name], err_msg=f"{what}, {name}")
+
+
 @pytest.mark.parametrize("B", [1, 2])
 def test_one_sequence_backwards(B):
     X = np.random.default_rng(0).normal(size=(B, 5, 3))
@@ -271,3 +317,39 @@ def test_first_calls_from_several_threads():
         with ThreadPoolExecutor(4) as pool:
             for got in pool.map(layer, [X] * 4):
                 np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"units": True}, "'units' parameter"),
+        ({"activation": "x"}, "'activation' parameter"),
+        ({"n_jobs": "2"}, "'n_jobs' parameter"),
+        ({"units": None}, "'units'"),
+        ({"kernel_": None}, "weights must be"),
+    ],
+)
+def test_pickles_that_are_not_what_they_say(change, message):
+    layer = SimpleRNN(3, random_state=0)
+    layer(np.ones((1, 2, 2)))
+    with pytest.raises(ValueError, match=message):
+        SimpleRNN(1).__setstate__(layer.__getstate__() | change)
+
+
+@pytest.mark.parametrize("name", ["units", "n_jobs", "kernel_", "bias_"])
+def test_pickles_that_lack_something(name):
+    layer = SimpleRNN(3, random_state=0)
+    layer(np.ones((1, 2, 2)))
+    state = layer.__getstate__()
+    del state[name]
+    with pytest.raises(ValueError, match=rf"lacks \['{name}'\]"):
+        SimpleRNN(1).__setstate__(state)
+
+
+def test_a_stream_beyond_its_words():
+    stream = np.random.RandomState(np.random.Philox(0))
+    state = stream.get_state(legacy=False)
+    state["buffer_pos"] = -(2**30)
+    stream._bit_generator.state = state
+    with pytest.raises(ValueError, match="the random stream has the position"):
+        copy.deepcopy(SimpleRNN(3, random_state=stream))

@@ -5,8 +5,13 @@ import json
 import os
 import pickle
 import stat
+import subprocess
+import sys
+import threading
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import joblib
 import numpy as np
@@ -17,6 +22,9 @@ from sklearn.exceptions import NotFittedError
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 from crnn._archive import SEAL_SIZE, seal_of, write_archive
+from crnn.callbacks import EarlyStopping
+
+ROUNDS = 50 * int(os.environ.get("CRNN_ROUNDS", "2"))
 
 
 def fitted(kind="numbers", **options):
@@ -146,22 +154,56 @@ def in_header(name, value):
     return lambda header, members: header.update({name: value})
 
 
+def parameter(name, value):
+    """A change of one parameter."""
+
+    def rewrite(header, members):
+        for pair in header["parameters"]["dict"]:
+            pair[1] = value if pair[0] == name else pair[1]
+
+    return rewrite
+
+
+def within(attribute, name, value):
+    """A change of one entry of an attribute that is a dict."""
+
+    def rewrite(header, members):
+        for entry in dict(map(tuple, header["attributes"]["dict"]))[attribute]["dict"]:
+            entry[1] = value if entry[0] == name else entry[1]
+
+    return rewrite
+
+
+def nested(depth):
+    value = 1.0
+    for _ in range(depth):
+        value = {"dict": [[0, value]]}
+    return value
+
+
 STREAM = "attributes._rng.1"
 DAMAGE = {
-    "a weight of another shape": (member("attributes.kernel_", lambda a: a[:, :2]), "shapes"),
+    "a weight of another shape": (
+        member("attributes.weights_.rnn_0/kernel", lambda a: a[:, :2]), "has shape .*ask for"
+    ),
     "a weight that is NaN": (
-        member("attributes.bias_", with_first(np.nan)), "bias_ holds numbers that are infinite"
+        member("attributes.weights_.rnn_0/bias", with_first(np.nan)), "contains NaN or infinity"
     ),
     "a weight of integers": (
-        member("attributes.bias_", lambda a: a.astype(int)), "bias_ is no array of float32"
+        member("attributes.weights_.rnn_0/bias", lambda a: a.astype(int)), "is no array of float32"
     ),
     "a weight of other dimensions": (
-        member("attributes.embedding_", lambda a: a[None]), "embedding_ has 3 dimensions"
+        member("attributes.weights_.embedding", lambda a: a[None]), r"has shape \(1, "
     ),
     "a weight that is text": (
-        member("attributes.bias_", lambda a: a.astype("U4")), "bias_ is no array of float32"
+        member("attributes.weights_.rnn_0/bias", lambda a: a.astype("U4")), "is no array of float32"
     ),
-    "no weights": (lambda header, members: members.pop("attributes.bias_"), "attributes.bias_"),
+    "no weights": (
+        lambda header, members: members.pop("attributes.weights_.rnn_0/bias"), "weights_.rnn_0/bias"
+    ),
+    "weights of another name": (
+        within("weights_", "head/bias", [1.0]), "is no array of float32"
+    ),
     "nothing fitted": (said("out_activation_", None), "no fitted model"),
     "a newer format": (in_header("format_version", 2), "not of"),
     "another format": (in_header("format", "a picture"), "a picture"),
@@ -200,7 +242,7 @@ DAMAGE = {
         member("attributes._optimizer_state.touched.embedding", with_first(10**9)), "touched"
     ),
     "a negative mean square": (
-        member("attributes._optimizer_state.velocities.bias", with_first(-1)), "negative"
+        member("attributes._optimizer_state.velocities.rnn_0/bias", with_first(-1)), "negative"
     ),
     "a plan of nothing": (said("_plan", {"dict": []}), "plan"),
     "a plan of text": (said("_plan", "train"), "plan"),
@@ -211,6 +253,21 @@ DAMAGE = {
         ],
         "it holds callbacks",
     ),
+    "a count that is true": (parameter("units", True), "'units' parameter"),
+    "epochs that are true": (parameter("max_iter", True), "'max_iter' parameter"),
+    "a rate beyond a double": (parameter("learning_rate", 10**400), "'learning_rate' parameter"),
+    "weights of classes in depth": (
+        parameter("class_weight", nested(300)), "'class_weight' parameter"
+    ),
+    "scorers in depth": (parameter("scoring", [[["accuracy"]]]), "'scoring' parameter"),
+    "threads that are text": (parameter("n_jobs", "2"), "'n_jobs' parameter"),
+    "a factor beyond a double": (within("_optimizer_state", "learning_rate_factor", 10**400),
+                                 "no learning rate"),
+    "a best loss beyond a double": (within("_progress", "best", 10**400), "best of the plan"),
+    "figures beyond a double": (
+        said("history_", {"dict": [["loss", [10**400, 1.0]]]}), "history_"
+    ),
+    "a seed beyond 32 bits": (said("_split_seed", 2**32), "seed"),
     "labels that are no text": (said("classes_", {"strings": [1, 2, None]}), "no text"),
     "labels there twice": (member("attributes.classes_", lambda a: 0 * a), "one of them twice"),
     "a width that is text": (said("n_features_in_", "five"), "n_features_in_ is no number"),
@@ -226,16 +283,17 @@ DAMAGE = {
         "no number of steps",
     ),
     "a weight that single precision does not hold": (
-        member("attributes.bias_", lambda a: a.astype(float) + 1e300), "NaN as float32"
+        member("attributes.weights_.rnn_0/bias", lambda a: a.astype(float) + 1e300),
+        "infinity as float32",
     ),
     "no units": (
         lambda header, members: members.update({
-            "attributes.bias_": np.empty(0, np.float32),
-            "attributes.recurrent_kernel_": np.empty((0, 0), np.float32),
-            "attributes.kernel_": np.empty((32, 0), np.float32),
-            "attributes.coef_": np.empty((3, 0), np.float32),
+            "attributes.weights_.rnn_0/bias": np.empty(0, np.float32),
+            "attributes.weights_.rnn_0/recurrent_kernel": np.empty((0, 0), np.float32),
+            "attributes.weights_.rnn_0/kernel": np.empty((32, 0), np.float32),
+            "attributes.weights_.head/kernel": np.empty((0, 3), np.float32),
         }),
-        "is empty",
+        r"has shape \(32, 0\)",
     ),
     "an array that belongs to nothing": (
         lambda header, members: members.update(extra=np.zeros(3)), "which belong to nothing"
@@ -260,19 +318,29 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        ("kernel_", np.zeros((3, 3), np.float32), "shapes"),
-        ("bias_", [0.0] * 4, "bias_ is no array"),
-        ("embedding_", None, "embedding_ is no array"),
-        ("coef_", np.full((3, 4), np.inf, np.float32), "infinite"),
+        ("weights_", {"rnn_0/kernel": np.zeros((3, 3), np.float32)}, "has shape .*ask for"),
+        ("weights_", {"rnn_0/bias": [0.0] * 4}, "is no array of float32"),
+        ("weights_", {"embedding": None}, "is no array of float32"),
+        ("weights_", {"head/kernel": np.full((4, 3), np.inf, np.float32)}, "NaN or infinity"),
+        ("weights_", {"rnn_1/bias": np.zeros(4, np.float32)}, "ask for None"),
         ("classes_", np.arange(9), "classes_"),
         ("_optimizer_state", {}, "optimiser"),
         (
             "_optimizer_state",
-            {"rule": "SGD", "n_steps": 0, "learning_rate_factor": 1.0, "more": {"kernel": "text"}},
+            {
+                "rule": "SGD",
+                "n_steps": 0,
+                "learning_rate_factor": 1.0,
+                "more": {"rnn_0/kernel": "text"},
+            },
             "does not know",
         ),
         ("_rng", None, "random stream"),
         ("dtype", "float16", "dtype"),
+        ("activation", "x", "'activation' parameter"),
+        ("n_jobs", "2", "'n_jobs' parameter"),
+        ("units", True, "'units' parameter"),
+        ("class_weight", {0: {0: 1}}, "'class_weight' parameter"),
         ("_plan", {"epochs_left": -1}, "of the plan"),
         ("_progress", {"best": "low"}, "of the plan"),
         ("_split_seed", -1, "seed"),
@@ -280,6 +348,7 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
 )
 def test_pickles_of_what_does_not_belong_together(attribute, value, message):
     model = fitted()[0]
+    value = model.weights_ | value if attribute == "weights_" else value
     state = model.__getstate__() | {attribute: value}
     with pytest.raises(ValueError, match=message):
         SimpleRNNClassifier().__setstate__(state)
@@ -289,11 +358,58 @@ def test_pickles_of_what_does_not_belong_together(attribute, value, message):
         pickle.loads(damaged)
 
 
-@pytest.mark.parametrize("attribute", ["coef_", "intercept_", "classes_"])
-def test_training_from_attributes_that_were_changed(attribute):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("out_activation_", "out_activation_ is missing"),
+        ("units", r"the parameters \['units'\] are missing"),
+    ],
+)
+def test_pickles_that_lack_something(name, message):
+    state = fitted()[0].__getstate__()
+    del state[name]
+    model = SimpleRNNClassifier.__new__(SimpleRNNClassifier)
+    with pytest.raises(ValueError, match=message):
+        model.__setstate__(state)
+
+
+@pytest.mark.parametrize("settings", [{"units": True}, {"unit": 3}, {"scoring": [[]]}, None])
+def test_plans_of_other_parameters(settings):
     model, X, y = fitted()
-    setattr(model, attribute, getattr(model, attribute)[:2])
-    with pytest.raises(ValueError, match=r"disagree|wrong|ask for"):
+    state = model.__getstate__()
+
+    def cut(estimator):
+        state.update(estimator.__getstate__())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[cut]).fit(X, y)
+    state["callbacks"] = None
+    SimpleRNNClassifier().__setstate__(state)
+    state["_plan"] = state["_plan"] | {"settings": settings}
+    with pytest.raises(ValueError, match="the plan"):
+        SimpleRNNClassifier().__setstate__(state)
+
+
+def test_parameters_that_load_would_refuse_are_not_saved(tmp_path):
+    model = fitted()[0].set_params(max_iter=True)
+    with pytest.raises(ValueError, match="'max_iter' parameter"):
+        model.save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["embedding", "rnn_0/bias", "head/kernel", "head/bias"])
+def test_training_from_weights_that_were_changed(name):
+    model, X, y = fitted()
+    model.weights_[name] = model.weights_[name][:2]
+    with pytest.raises(ValueError, match="ask for"):
+        model.partial_fit(X, y % 2)
+
+
+def test_training_with_classes_that_were_changed():
+    model, X, y = fitted()
+    model.classes_ = model.classes_[:2]
+    with pytest.raises(ValueError, match="disagree"):
         model.partial_fit(X, y % 2)
 
 
@@ -520,3 +636,171 @@ def test_folders_that_cannot_be_flushed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     fitted()[0].save(tmp_path / "model.npz")
     assert SimpleRNNClassifier.load(tmp_path / "model.npz").n_iter_ == 2
+
+
+def test_open_files(tmp_path):
+    """From where they stand, as when several models share a file's container."""
+    model, X, _ = fitted()
+    with open(tmp_path / "model.bin", "w+b") as file:
+        file.write(b"before")
+        model.save(file)
+        file.seek(6)
+        np.testing.assert_array_equal(SimpleRNNClassifier.load(file).predict(X), model.predict(X))
+    model.save(tmp_path / "model.npz")
+    assert (tmp_path / "model.bin").read_bytes() == b"before" + (
+        tmp_path / "model.npz"
+    ).read_bytes()
+    buffer = io.BytesIO()
+    model.save(buffer)
+    assert SimpleRNNClassifier.load(io.BytesIO(buffer.getvalue())).n_iter_ == 2
+    with pytest.raises(ValueError, match="is no file that SimpleRNNClassifier"):
+        SimpleRNNClassifier.load(buffer)  # which stands at its end
+    for call in (model.save, SimpleRNNClassifier.load):
+        with pytest.raises(TypeError, match="open it in binary mode"):
+            call(io.StringIO())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe of a process")
+def test_streams_that_cannot_seek():
+    model, X, _ = fitted()
+    ends = os.pipe()
+    with open(ends[0], "rb") as reader, ThreadPoolExecutor(1) as pool:
+        loaded = pool.submit(SimpleRNNClassifier.load, reader)
+        with open(ends[1], "wb") as writer:
+            model.save(writer)
+        np.testing.assert_array_equal(loaded.result().predict(X), model.predict(X))
+
+
+def test_paths_of_bytes(tmp_path):
+    model, path = fitted()[0], os.fsencode(tmp_path / "model.npz")
+    model.save(path)
+    assert SimpleRNNClassifier.load(path).n_iter_ == 2
+    with pytest.raises(OSError, match="no regular file"):
+        model.save(os.fsencode(tmp_path))
+    (tmp_path / "model.npz").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"model\.npz is no file that"):
+        SimpleRNNClassifier.load(path)
+    for call in (model.save, SimpleRNNClassifier.load):
+        with pytest.raises(TypeError, match="int"):
+            call(1)
+
+
+@pytest.mark.parametrize(
+    "error", [TimeoutError("too long"), MemoryError("no more"), PermissionError("not yours"),
+              RuntimeError("from a signal handler"), OSError(5, "Input/output error")], ids=repr
+)  # fmt: skip
+def test_errors_that_say_nothing_about_the_file(error):
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        SimpleRNNClassifier.load(File())
+    assert raised.value is error
+
+
+def test_an_alarm_in_a_load(tmp_path, monkeypatch):
+    """As a signal handler raises it, in the midst of the archive."""
+    fitted()[0].save(tmp_path / "model.npz")
+
+    def alarm(*arguments, **options):
+        raise TimeoutError("too long")
+
+    monkeypatch.setattr(np.lib.format, "read_array_header_1_0", alarm)
+    with pytest.raises(TimeoutError, match="too long"):
+        SimpleRNNClassifier.load(tmp_path / "model.npz")
+
+
+def test_members_before_the_beginning(tmp_path):
+    """The folder of the archive says that it stands further back than it does."""
+    path = tmp_path / "model.npz"
+    archive_of(path, a=npy({"descr": "|u1", "fortran_order": False, "shape": (3,)}, b"abc"))
+    content = bytearray(path.read_bytes()[:-SEAL_SIZE])
+    end = content.rindex(b"PK\x05\x06")
+    offset = int.from_bytes(content[end + 16 : end + 20], "little")
+    content[end + 16 : end + 20] = (offset + 99).to_bytes(4, "little")
+    path.write_bytes(content + seal_of(io.BytesIO(content), len(content)))
+    with pytest.raises(ValueError, match="begins before the file does"):
+        SimpleRNNClassifier.load(path)
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, deepcopy, lambda m: m.save(io.BytesIO())])
+def test_copies_while_another_thread_fits(way):
+    model, X, y = fitted()
+    if hasattr(model, "set_callbacks"):
+        model.set_callbacks(EarlyStopping("loss"))
+    running, failed = True, []
+
+    def fit():
+        while running:
+            model.fit(X, y)
+            model.__dict__.update({f"_mark{i}": i for i in range(99)})
+            for i in range(99):
+                delattr(model, f"_mark{i}")
+
+    def copy():
+        try:
+            way(model)
+        except RuntimeError as error:
+            failed.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=fit)
+    thread.start()
+    try:
+        for _ in range(ROUNDS):
+            copy()
+    finally:
+        running = False
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert not failed
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, deepcopy])
+def test_an_attribute_that_comes_in_the_midst_of_a_copy(way):
+    """As another thread would set one, here at a moment that is certain."""
+
+    class Meddling:
+        def __reduce__(self):
+            model.mark = 1
+            return int, ()
+
+    model = fitted()[0].set_params(callbacks=[Meddling()])
+    way(model)
+    assert model.mark == 1
+
+
+def test_copies_have_no_trace_of_the_fit_that_runs():
+    """scikit-learn keeps the context of a fit in the estimator as long as it runs."""
+    seen = []
+    model, X, y = fitted()
+    model.set_params(callbacks=[lambda estimator: seen.append(model.__getstate__().keys())])
+    known = set(vars(model))
+    model.fit(X, y)
+    assert all(keys <= known for keys in seen)
+    assert len(seen) == 2
+
+
+PROGRAM = """
+import io
+import crnn, crnn.callbacks, crnn.datasets, crnn.preprocessing
+X, y = crnn.datasets.make_reviews(20)
+X = crnn.preprocessing.SequenceVectorizer(maxlen=9).fit_transform(X)
+file = io.BytesIO()
+crnn.SimpleRNNClassifier(2, max_iter=1).fit(X, y).save(file)
+crnn.SimpleRNNClassifier.load(io.BytesIO(file.getvalue()))
+crnn.SimpleRNN(2)(X[:, :, None])
+"""
+
+
+def test_no_encoding_is_left_to_the_locale():
+    options = ["-X", "warn_default_encoding", "-W", "error"]
+    run = subprocess.run(
+        [sys.executable, *options, "-c", PROGRAM],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

@@ -149,7 +149,7 @@ def test_names_of_what_training_measures():
     with pytest.raises(ValueError, match="two scorers of one name"):
         small(scoring=[SPAM, make_scorer(f1_score)]).fit(X, y)
     for wrong in ({1: "f1"}, {"a": 3}, [None], [["f1"]]):
-        with pytest.raises(ValueError, match="must hold names or scorers"):
+        with pytest.raises(ValueError, match=r"must hold names or scorers|'scoring' parameter"):
             small(scoring=wrong).fit(X, y)
     with pytest.raises(ValueError, match="must give a number for 'score', got 'high'"):
         small(scoring=lambda estimator, X, y: "high").fit(X, y)

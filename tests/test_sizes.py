@@ -166,7 +166,7 @@ def test_limits_of_control_groups(monkeypatch, tmp_path):
         "/sys/fs/cgroup/user.slice/memory.max": "4000000",
     }
 
-    def read_text(path):
+    def read_text(path, encoding):
         if str(path) not in files:
             raise FileNotFoundError(path)
         return files[str(path)]

@@ -62,6 +62,19 @@ def test_a_layer_draws_kernel_and_recurrent_kernel():
                                atol=1e-12)  # fmt: skip
 
 
+def test_large_weights_are_the_same_numbers():
+    """They are drawn in parts, so that Ctrl-C is answered between."""
+    layer = SimpleRNN(1100, random_state=3, dtype="float64")
+    layer(np.zeros((1, 1, 1000)))
+    rng = np.random.RandomState(3)
+    limit = np.sqrt(6 / 2100)
+    np.testing.assert_array_equal(layer.kernel_, rng.uniform(-limit, limit, (1000, 1100)))
+    first = rng.normal(size=(1100, 1100))[:, 0]  # by Gram and Schmidt
+    got = layer.recurrent_kernel_
+    np.testing.assert_allclose(got[:, 0], first / np.linalg.norm(first), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(got.T @ got, np.eye(1100), atol=1e-10)
+
+
 def test_a_stream_of_the_user_gives_one_seed():
     """So that a model goes on by its own stream, whoever draws from the user's meanwhile."""
     rng = np.random.RandomState(7)

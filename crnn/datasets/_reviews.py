@@ -5,8 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
+from crnn._constraints import RANDOM_STATE, Interval
 from crnn._typing import RandomState, checked
 
 PRAISE = ("good", "wonderful", "funny", "clever", "moving", "gripping", "charming", "lively")
@@ -49,7 +49,7 @@ SLOTS = {
 
 @checked(
     n_samples=[Interval(Integral, 1, None, closed="left")],
-    random_state=["random_state"],
+    random_state=RANDOM_STATE,
     flip_y=[Interval(Real, 0, 1, closed="both")],
 )
 def make_reviews(

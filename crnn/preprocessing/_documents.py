@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer, _VectorizerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from crnn import _memory
 from crnn._callbacks import CallbackSupportMixin
+from crnn._constraints import Interval
 from crnn._typing import Documents
 from crnn.preprocessing._padding import pad_sequences
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import DTypeLike
 from sklearn.utils import murmurhash3_32
-from sklearn.utils._param_validation import Interval
 
 from crnn._callbacks import one_task
+from crnn._constraints import Interval
 from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,

@@ -1,0 +1,62 @@
+"""What parameters may be, beside the constraints of scikit-learn: one check for all who ask.
+
+The functions here serve the parameters of estimators, layers and callbacks, and what pickles and
+files hold.
+"""
+
+from collections.abc import Mapping
+from math import isfinite
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import _param_validation as sklearn_constraints
+
+
+def is_number(value, kind=Real):
+    """Whether a value is a number of this kind that a double can hold; True and False are none."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # an int such as 10**400
+        return False
+
+
+class Interval(sklearn_constraints.Interval):
+    """scikit-learn's interval, without booleans, and without what no double can hold."""
+
+    def is_satisfied_by(self, val):
+        return is_number(val, self.type) and float(val) in self
+
+
+class ClassWeights(sklearn_constraints.HasMethods):
+    """A dict with a number for each class."""
+
+    def __init__(self):
+        super().__init__("items")
+
+    def is_satisfied_by(self, val):
+        return isinstance(val, Mapping) and all(is_number(weight) for weight in val.values())
+
+    def __str__(self):
+        return "a dict of finite numbers by class"
+
+
+class Names(sklearn_constraints.StrOptions):
+    """One of some strings, or a function, or a list of such."""
+
+    def is_satisfied_by(self, val):
+        items = val if isinstance(val, (list, tuple)) else [val]
+        return all(callable(item) or super(Names, self).is_satisfied_by(item) for item in items)
+
+    def __str__(self):
+        return f"{super().__str__()}, a function, or a list of these"
+
+
+RANDOM_STATE = [Interval(Integral, 0, 2**32 - 1, closed="both"), np.random.RandomState, None]
+N_JOBS = [Interval(Integral, None, None, closed="neither"), None]
+DTYPE = [
+    sklearn_constraints.StrOptions({"float32", "float64"}),
+    sklearn_constraints.Options(type, {np.float32, np.float64}),
+]
+SIZE = [Interval(Integral, 1, None, closed="left")]
