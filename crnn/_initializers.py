@@ -4,16 +4,16 @@ References
 ----------
 Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
 networks. Saxe, McClelland and Ganguli (2014), Exact solutions to the nonlinear dynamics of
-learning in deep linear neural networks.
+learning in deep linear neural networks. Giraud, Langou and Rozloznik (2005), The loss of
+orthogonality in the Gram-Schmidt orthogonalization process.
 """
 
 from functools import partial
 
 import numpy as np
 
-from crnn._interrupts import LONG, run_interruptibly
-
 BLOCK = 2**20  # numbers, which are drawn in milliseconds
+COLUMNS = 256
 
 
 def glorot_uniform(rng, fan_in, fan_out, dtype):
@@ -25,11 +25,18 @@ def glorot_uniform(rng, fan_in, fan_out, dtype):
 def orthogonal(rng, size, dtype):
     """Q of the QR decomposition of a Gaussian matrix.
 
-    Q is unique, and then uniform among the orthogonal matrices, once R has a positive diagonal.
+    Q is unique, and then uniform among the orthogonal matrices, once R has a positive diagonal. It
+    is made some columns at a time, so that Ctrl-C is answered in between: LAPACK at work in another
+    thread could not be left, as OpenBLAS waits for its threads when the process ends.
     """
-    decompose = partial(np.linalg.qr, _draw(partial(rng.normal, 0, 1), (size, size)))
-    q, r = decompose() if size**3 < LONG else run_interruptibly(decompose)
-    return np.ascontiguousarray(q * np.sign(np.diag(r))).astype(dtype)
+    q = _draw(partial(rng.normal, 0, 1), (size, size))
+    for start in range(0, size, COLUMNS):
+        done, panel = q[:, :start], q[:, start : start + COLUMNS]
+        for _ in range(2):  # once is not orthogonal to rounding, twice is (Giraud et al. 2005)
+            panel -= done @ (done.T @ panel)
+        columns, r = np.linalg.qr(panel)
+        panel[...] = columns * np.sign(np.diag(r))
+    return q.astype(dtype)
 
 
 def uniform(rng, shape, dtype, limit=0.05):
