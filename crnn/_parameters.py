@@ -10,7 +10,7 @@ from crnn._initializers import glorot_uniform, orthogonal, uniform
 
 def shapes(*, vocabulary_size, n_features, units, n_outputs):
     """Shape of each weight array by name; a vocabulary_size of None is a model of float series."""
-    V, F, H, K = vocabulary_size, n_features, units, n_outputs
+    V, F, H, K = vocabulary_size, n_features, int(units), n_outputs
     embedding = {} if V is None else {"embedding": (V, F)}
     return embedding | {
         "rnn_0/kernel": (F, H),

@@ -68,7 +68,12 @@ def steady(method: F) -> F:
 
     @wraps(method)
     def wrapper(estimator: Any, *args: Any, **kwargs: Any) -> Any:
-        return method(copy_of(estimator), *args, **kwargs)
+        copy = copy_of(estimator)
+        try:
+            return method(copy, *args, **kwargs)
+        except (KeyError, TypeError):
+            copy._validate_params()  # of which one that was set since the fit may be the cause
+            raise
 
     return quiet(cast(F, wrapper))
 

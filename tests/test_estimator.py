@@ -421,3 +421,18 @@ def test_html_in_a_notebook(estimator):
     html = estimator_html_repr(make_pipeline(estimator))
     assert type(estimator).__name__ in html
     assert re.search(r"\b7\b", html), "parameters that are not the default are shown"
+
+
+@pytest.mark.parametrize("wrong", [{"activation": "x"}, {"dtype": "x"}, {"n_jobs": "2"}])
+def test_parameters_that_prediction_cannot_use(wrong):
+    X, y = token_lists()
+    clf = small().fit(X, y).set_params(**wrong)
+    name = next(iter(wrong))
+    for method in (clf.predict, clf.hidden_states):
+        with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of SimpleRNN"):
+            method(X)
+
+
+def test_sizes_in_small_integers():
+    X, y = token_lists()
+    small(units=np.int8(100)).fit(X, y)
