@@ -435,4 +435,4 @@ def test_parameters_that_prediction_cannot_use(wrong):
 
 def test_sizes_in_small_integers():
     X, y = token_lists()
-    small(units=np.int8(100)).fit(X, y)
+    small().set_params(units=np.int8(100)).fit(X, y)
