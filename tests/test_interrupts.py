@@ -266,7 +266,7 @@ import numpy as np
 from crnn import SimpleRNN, SimpleRNNClassifier
 {work}
 def send():
-    time.sleep(5)
+    time.sleep(3)
     print(time.time(), flush=True)
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=send, daemon=True).start()

@@ -24,7 +24,9 @@ def run(variant, *arguments):
     )
 
 
-@pytest.mark.parametrize("variant", ["v2", "v3", "v4", "plain", "blas"])
+@pytest.mark.parametrize(
+    "variant", [pytest.param("v2", marks=pytest.mark.slow), "v3", "v4", "plain", "blas"]
+)
 def test_variant(variant):
     imported = run(variant, "-c", "from crnn import _core; print(_core.SIMD)")
     if imported.returncode != 0:
