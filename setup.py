@@ -44,12 +44,12 @@ def require(compiler):
 def blas_int_include():
     """The folder that says which integer scipy's BLAS takes: scipy names it from 1.18 on."""
     declarations = Path(scipy.__file__).parent / "linalg" / "cython_blas.pxd"
-    return "crnn/blas_int/" + ("named" if "blas_int" in declarations.read_text() else "plain")
+    return "crnn/_c/blas_int/" + ("named" if "blas_int" in declarations.read_text() else "plain")
 
 
 setup(
     ext_modules=cythonize(
-        [Extension("crnn._core", ["crnn/_core.pyx"], depends=glob("crnn/*.h"))],
+        [Extension("crnn._core", ["crnn/_core.pyx"], depends=glob("crnn/_c/*"))],
         include_path=[blas_int_include()],
         compiler_directives={"boundscheck": DEBUG, "initializedcheck": DEBUG},
         force=True,  # code that was made with other directives would not do

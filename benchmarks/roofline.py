@@ -20,7 +20,7 @@ from machine import describe
 from stages import BATCH, prepare
 
 from crnn import _core
-from crnn._recurrence import TILE
+from crnn._layers.recurrence import TILE
 
 # Arithmetic operations of tanh_f32 on a vector, counting each division, comparison and bit
 # operation as one: see crnn/_tanh.h.

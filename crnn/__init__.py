@@ -3,11 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from crnn._classifier import SimpleRNNClassifier
 from crnn._display import TrainingHistoryDisplay
-from crnn._layer import SimpleRNN
-from crnn._regressor import SimpleRNNRegressor
-from crnn._transformer import SimpleRNNTransformer
+from crnn._estimators.classifier import SimpleRNNClassifier
+from crnn._estimators.regressor import SimpleRNNRegressor
+from crnn._estimators.transformer import SimpleRNNTransformer
+from crnn._layers.simple_rnn import SimpleRNN
 from crnn._version import __version__
 
 __all__ = [
@@ -18,6 +18,15 @@ __all__ = [
     "TrainingHistoryDisplay",
     "__version__",
 ]
+
+for _public in (
+    SimpleRNN,
+    SimpleRNNClassifier,
+    SimpleRNNRegressor,
+    SimpleRNNTransformer,
+    TrainingHistoryDisplay,
+):
+    _public.__module__ = "crnn"  # wherever it lives: pickles and trust lists name its home
 
 _SUBMODULES = ("callbacks", "datasets", "preprocessing")
 

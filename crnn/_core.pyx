@@ -32,7 +32,7 @@ one row for each distinct token, for float series one row for each step.
 Threads share out tiles, fixed groups of tiles or fixed chunks of rows; their sums are added up in
 a fixed order. So no result depends on the number of threads. A kernel describes what is shared by a
 struct, whose arrays are of ``floating`` unless they have a type, and hands it with a function that
-computes one piece to ``crnn_share`` (see ``_pool.h``); denormal numbers count as zero meanwhile.
+computes one piece to ``crnn_share`` (see ``_c/pool.h``); denormal numbers count as zero meanwhile.
 
 At these sizes a core computes faster than its caches deliver, so what is used again is used soon:
 the gradient of a step goes into all sums that it is part of before it leaves the nearest caches.
@@ -50,7 +50,7 @@ from libc.math cimport exp, fabs, log, log1p, pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from crnn._loops cimport (
+from crnn._c.loops cimport (
     CRNN_LINEAR,
     CRNN_RELU,
     CRNN_SIGMOID,

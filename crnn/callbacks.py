@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from crnn._constraints import SIZE, Interval
-from crnn._files import require_writable
+from crnn._system.files import require_writable
 from crnn._typing import Path, checked
 
 __all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]

@@ -293,7 +293,7 @@ def test_a_process_ends_soon_after_ctrl_c(what):
 
 TWO_AT_ONCE = """
 import random, signal, time
-from crnn._interrupts import run_interruptibly
+from crnn._system.interrupts import run_interruptibly
 
 left = 0
 def handle(signum, frame):

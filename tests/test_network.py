@@ -7,12 +7,12 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from crnn import SimpleRNNClassifier, _batches, _training
-from crnn._network import Network, RowGradient
-from crnn._optimizers import SGD, Adam, RMSprop
-from crnn._parameters import shapes
-from crnn._sequences import offsets_of, series_sequences, token_sequences
-from crnn._training import Trainer
-from crnn._workspace import Workspace
+from crnn._data.sequences import offsets_of, series_sequences, token_sequences
+from crnn._layers.network import Network, RowGradient
+from crnn._layers.parameters import shapes
+from crnn._layers.workspace import Workspace
+from crnn._training.optimizers import SGD, Adam, RMSprop
+from crnn._training.trainer import Trainer
 
 V, E, F, H = 12, 4, 3, 5
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}

@@ -7,10 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from crnn import SimpleRNN, SimpleRNNClassifier, _core, _memory
-from crnn._batches import pack
-from crnn._sequences import Sequences
-from crnn._workspace import Workspace
+from crnn import SimpleRNN, SimpleRNNClassifier, _core
+from crnn._data.batches import pack
+from crnn._data.sequences import Sequences
+from crnn._layers.workspace import Workspace
+from crnn._system import memory
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
 
 BEYOND = 2**31 + 1
@@ -85,8 +86,8 @@ def test_weights_beyond_the_machine(options, message):
 
 def test_batches_beyond_the_machine(monkeypatch):
     X = np.random.default_rng(0).integers(1, 9, (1000, 100))
-    monkeypatch.setattr(_memory, "machine_memory", lambda: 2**23)
-    monkeypatch.setattr(_memory, "SMALL", 0)
+    monkeypatch.setattr(memory, "machine_memory", lambda: 2**23)
+    monkeypatch.setattr(memory, "SMALL", 0)
     y = X[:, 0] % 2
     with pytest.raises(MemoryError, match=r"batch of 1000 .* MiB .* gives 8.0 MiB\. Lower batch_s"):
         SimpleRNNClassifier(batch_size=1000).fit(X, y)
@@ -114,8 +115,8 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
     )
     clf.fit(X[:4], [0, 1, 0, 1])
     shapes = {"embedding": (V, E), "rnn_0/kernel": (E, H), "rnn_0/recurrent_kernel": (H, H)}
-    weights = _memory.of_weights(shapes, 4, optimizer, early_stopping)
-    batch = _memory.of_batch(np.full(400, T), B, (E, H), 4, V)
+    weights = memory.of_weights(shapes, 4, optimizer, early_stopping)
+    batch = memory.of_batch(np.full(400, T), B, (E, H), 4, V)
     tracemalloc.start()
     clf.fit(X, X[:, 0] % 2)
     taken = tracemalloc.get_traced_memory()[1]
@@ -136,8 +137,8 @@ def test_matrices_of_ids_beyond_the_machine(vectorizer):
 def test_states_beyond_the_machine(monkeypatch):
     X = np.random.default_rng(0).integers(1, 9, (100, 50))
     clf = SimpleRNNClassifier(64, max_iter=1).fit(X, X[:, 0] % 2)
-    monkeypatch.setattr(_memory, "machine_memory", lambda: 2**21)
-    monkeypatch.setattr(_memory, "SMALL", 0)
+    monkeypatch.setattr(memory, "machine_memory", lambda: 2**21)
+    monkeypatch.setattr(memory, "SMALL", 0)
     with pytest.raises(MemoryError, match=r"States after 5000 timesteps .*Pass fewer sequences"):
         clf.hidden_states(X, return_sequences=True)
     with pytest.raises(MemoryError, match=r"inputs of shape \(100, 50, 1\) .*Pass fewer"):
@@ -147,9 +148,9 @@ def test_states_beyond_the_machine(monkeypatch):
 
 def test_a_limit_of_the_process():
     resource = pytest.importorskip("resource", reason="only Unix limits processes")
-    limit = _memory.machine_memory()
+    limit = memory.machine_memory()
     code = (
-        "import resource; from crnn._memory import machine_memory; "
+        "import resource; from crnn._system.memory import machine_memory; "
         f"resource.setrlimit(resource.RLIMIT_AS, ({2**33}, {resource.RLIM_INFINITY})); "
         "print(machine_memory())"
     )
@@ -171,7 +172,7 @@ def test_limits_of_control_groups(monkeypatch, tmp_path):
             raise FileNotFoundError(path)
         return files[str(path)]
 
-    monkeypatch.setattr(_memory.Path, "read_text", read_text)
-    assert _memory.machine_memory() == 4_000_000
+    monkeypatch.setattr(memory.Path, "read_text", read_text)
+    assert memory.machine_memory() == 4_000_000
     del files["/sys/fs/cgroup/user.slice/memory.max"]
-    assert _memory.machine_memory() == 5_000_000
+    assert memory.machine_memory() == 5_000_000

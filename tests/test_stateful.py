@@ -24,7 +24,7 @@ from scipy.special import expit, softmax
 from test_trace import NAMES, OPTIMIZERS, Rule, loss_and_gradients
 
 from crnn import SimpleRNNClassifier
-from crnn._parameters import draw, shapes
+from crnn._layers.parameters import draw, shapes
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 V, E = 6, 3

@@ -101,10 +101,10 @@ reveal_type(crnn.preprocessing.pad_sequences([[1]]))  # ndarray
 """
 
 SAID = [
-    'Revealed type is "crnn._classifier.SimpleRNNClassifier"',
+    'Revealed type is "crnn._estimators.classifier.SimpleRNNClassifier"',
     'Revealed type is "numpy.ndarray',
     'Revealed type is "dict[str, list[float]]"',
-    'Revealed type is "crnn._classifier.SimpleRNNClassifier"',
+    'Revealed type is "crnn._estimators.classifier.SimpleRNNClassifier"',
     'Revealed type is "list[numpy.ndarray',
     'Revealed type is "crnn._display.TrainingHistoryDisplay"',
     'Argument "optimizer" to "SimpleRNNClassifier" has incompatible type',

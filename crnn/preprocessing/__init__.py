@@ -4,4 +4,7 @@ from crnn.preprocessing._hashing import HashingSequenceVectorizer
 from crnn.preprocessing._padding import pad_sequences
 from crnn.preprocessing._vectorizer import SequenceVectorizer
 
+for _public in (HashingSequenceVectorizer, SequenceVectorizer):
+    _public.__module__ = "crnn.preprocessing"
+
 __all__ = ["HashingSequenceVectorizer", "SequenceVectorizer", "pad_sequences"]

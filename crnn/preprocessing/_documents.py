@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.feature_extraction.text import CountVectorizer, _VectorizerMixin
 from sklearn.utils._param_validation import StrOptions
 
-from crnn import _memory
-from crnn._callbacks import CallbackSupportMixin
 from crnn._constraints import Interval
+from crnn._system import memory
+from crnn._training.listeners import CallbackSupportMixin
 from crnn._typing import Documents
 from crnn.preprocessing._padding import pad_sequences
 
@@ -83,7 +83,7 @@ class BaseSequenceVectorizer(
         if self.maxlen is not None and hasattr(X, "__len__"):
             room = len(X) * self.maxlen * np.dtype(self.dtype).itemsize
             what = f"A matrix of {len(X)} documents x maxlen={self.maxlen} ids"
-            _memory.require(room, what, "Lower maxlen, or transform fewer documents at a time.")
+            memory.require(room, what, "Lower maxlen, or transform fewer documents at a time.")
 
     def _check_analysis(self):
         """Warn of parameters that do not fit together, as CountVectorizer does."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from crnn import _memory
+from crnn._system import memory
 from crnn._typing import Side
 
 
@@ -85,7 +85,7 @@ def pad_sequences(
     sample_shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
 
     room = len(lengths) * maxlen * prod(sample_shape) * np.dtype(dtype).itemsize
-    _memory.require(room, f"A matrix of {len(lengths)} x {maxlen} items", "Lower maxlen.")
+    memory.require(room, f"A matrix of {len(lengths)} x {maxlen} items", "Lower maxlen.")
     padded = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
     for position, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
         kept = min(length, maxlen)

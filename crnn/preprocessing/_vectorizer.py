@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils._param_validation import HasMethods, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 
-from crnn._callbacks import one_task
 from crnn._constraints import Interval
+from crnn._training.listeners import one_task
 from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,

@@ -14,11 +14,11 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from crnn._constraints import ClassWeights
-from crnn._docs import documented
-from crnn._estimator import BaseSimpleRNN
-from crnn._fit import unchanged_on_error
-from crnn._state import steady
-from crnn._training import Trainer
+from crnn._estimators.base import BaseSimpleRNN
+from crnn._estimators.docs import documented
+from crnn._saving.checks import steady
+from crnn._training.fit import unchanged_on_error
+from crnn._training.trainer import Trainer
 from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, validated
 
 

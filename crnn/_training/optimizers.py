@@ -14,7 +14,7 @@ from copy import deepcopy
 import numpy as np
 
 from crnn import _core
-from crnn._network import RowGradient
+from crnn._layers.network import RowGradient
 
 ONLY_ROW = np.zeros(1, np.int32)
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from crnn import _core
-from crnn._batches import pack, states_after
-from crnn._interrupts import LONG, run_interruptibly
-from crnn._recurrence import TILE
-from crnn._sequences import Sequences
+from crnn._data.batches import pack, states_after
+from crnn._data.sequences import Sequences
+from crnn._layers.recurrence import TILE
+from crnn._system.interrupts import LONG, run_interruptibly
 
 # Prediction goes through the data in chunks whose buffers hold about this many numbers, so that
 # the memory does not grow with the number of samples.

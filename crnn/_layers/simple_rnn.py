@@ -8,17 +8,17 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Options, StrOptions
 
-from crnn import _memory
-from crnn._batches import pack, states_after, states_before
 from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE
 from crnn._core import ACTIVATIONS, scatter_add
-from crnn._initializers import glorot_uniform, orthogonal
-from crnn._recurrence import TILE, Recurrence
-from crnn._sequences import offsets_of, without_pads
-from crnn._state import check_stream
-from crnn._threads import n_threads_for
+from crnn._data.batches import pack, states_after, states_before
+from crnn._data.sequences import offsets_of, without_pads
+from crnn._layers.initializers import glorot_uniform, orthogonal
+from crnn._layers.recurrence import TILE, Recurrence
+from crnn._layers.workspace import Workspace
+from crnn._saving.checks import check_stream
+from crnn._system import memory
+from crnn._system.threads import n_threads_for
 from crnn._typing import Activation, Floats, RandomState, checked, quiet
-from crnn._workspace import Workspace
 
 WEIGHTS = ("kernel_", "recurrent_kernel_", "bias_")
 SETTINGS = (
@@ -303,8 +303,8 @@ class _Call:
         if self.go_backwards:
             inputs, mask = inputs[:, ::-1], mask[:, ::-1]
         self.mask = mask.copy()
-        _memory.require(
-            _memory.of_states(B * T, inputs.shape[2], layer.units, np.dtype(layer.dtype).itemsize),
+        memory.require(
+            memory.of_states(B * T, inputs.shape[2], layer.units, np.dtype(layer.dtype).itemsize),
             f"A call on inputs of shape {inputs.shape}",
             "Pass fewer sequences at a time, or shorter ones.",
         )

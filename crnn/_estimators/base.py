@@ -17,29 +17,30 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from crnn import _memory
-from crnn._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE, Interval, Names
-from crnn._containers import without_missing
 from crnn._core import ACTIVATIONS
-from crnn._fit import Fit, fingerprint, unchanged_on_error
-from crnn._held_out import split
-from crnn._input import as_sequences, read
-from crnn._network import Network
-from crnn._optimizers import SGD, Adam, RMSprop
-from crnn._parameters import (
+from crnn._data.containers import without_missing
+from crnn._data.reader import as_sequences, read
+from crnn._data.sequences import integer_ids, repeat_over_skipped
+from crnn._layers.network import Network
+from crnn._layers.parameters import (
     as_parameters,
     check_shapes,
     draw,
     own_stream,
     shapes,
 )
-from crnn._persistence import load, save
-from crnn._schedule import new_plan, new_progress
-from crnn._sequences import integer_ids, repeat_over_skipped
-from crnn._state import check_state, steady
-from crnn._threads import n_threads_for
-from crnn._training import Samples, Trainer
+from crnn._layers.workspace import Workspace
+from crnn._saving.checks import check_state, steady
+from crnn._saving.model_file import load, save
+from crnn._system import memory
+from crnn._system.threads import n_threads_for
+from crnn._training.fit import Fit, fingerprint, unchanged_on_error
+from crnn._training.listeners import CallbackSupportMixin, Epochs, with_callbacks
+from crnn._training.optimizers import SGD, Adam, RMSprop
+from crnn._training.schedule import new_plan, new_progress
+from crnn._training.trainer import Samples, Trainer
+from crnn._training.validation import split
 from crnn._typing import (
     Activation,
     Floats,
@@ -50,7 +51,6 @@ from crnn._typing import (
     quiet,
     validated,
 )
-from crnn._workspace import Workspace
 
 MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
@@ -358,8 +358,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         raw = read(self, X, reset=False)
         sequences = self._sequences(raw, keep_pads=True)
         F, H = self.kernel_.shape
-        _memory.require(
-            _memory.of_states(len(raw.values), F, H, np.dtype(self.dtype).itemsize),
+        memory.require(
+            memory.of_states(len(raw.values), F, H, np.dtype(self.dtype).itemsize),
             f"States after {len(raw.values)} timesteps",
             "Pass fewer sequences at a time, or shorter ones.",
         )
@@ -513,8 +513,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         self._rng = own_stream(self.random_state)
         vars(self).pop("weights_", None)  # those of an earlier fit say nothing of this one
         shapes = self._shapes(raw)
-        _memory.require(
-            _memory.of_weights(
+        memory.require(
+            memory.of_weights(
                 shapes, np.dtype(self.dtype).itemsize, self.optimizer, self.early_stopping
             ),
             f"Training weights of the shapes {shapes}",

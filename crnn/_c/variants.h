@@ -1,10 +1,10 @@
-/* The loops of _loops.h compiled for several instruction sets, and the choice among them.
+/* The loops of loops.h compiled for several instruction sets, and the choice among them.
  *
  * On x86-64 with GCC or clang there are three variants, named after the levels of the x86-64
  * psABI: v2 (SSE4.2), v3 (AVX2 and FMA) and v4 (AVX-512).  Other machines have one, "plain",
  * compiled for the target that the build was asked for.
  *
- * The products of all these are those of _products.h. A further variant, "blas", calls BLAS instead:
+ * The products of all these are those of products.h. A further variant, "blas", calls BLAS instead:
  * the only one of compilers without vectors (Microsoft's), and for tests anywhere else.
  */
 #ifndef CRNN_VARIANTS_H
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "_tanh.h"
+#include "tanh.h"
 
 #if defined(_MSC_VER)
 #define restrict __restrict
@@ -60,7 +60,7 @@ typedef struct {
 #define VECTOR_BYTES 16
 #define VECTOR_BLOCK_ROWS 6
 #define TARGET __attribute__((target("sse4.2")))
-#include "_precisions.h"
+#include "precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
 #undef VECTOR_BLOCK_ROWS
@@ -70,7 +70,7 @@ typedef struct {
 #define VECTOR_BYTES 32
 #define VECTOR_BLOCK_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
-#include "_precisions.h"
+#include "precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
 #undef VECTOR_BLOCK_ROWS
@@ -85,7 +85,7 @@ typedef struct {
 #define TARGET                                                                                   \
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
 #endif
-#include "_precisions.h"
+#include "precisions.h"
 #undef LEVEL
 #undef VECTOR_BYTES
 #undef VECTOR_BLOCK_ROWS
@@ -113,13 +113,13 @@ static int crnn_runs_here(const char *name) {
 #if defined(__GNUC__)
 #define VECTOR_BYTES 16
 #define VECTOR_BLOCK_ROWS 6
-#include "_precisions.h"
+#include "precisions.h"
 #undef VECTOR_BYTES
 #undef VECTOR_BLOCK_ROWS
 static const crnn_variant crnn_variants[] = {
     VARIANT("plain", plain, OURS), VARIANT("blas", plain, BLAS)};
 #else
-#include "_precisions.h"
+#include "precisions.h"
 static const crnn_variant crnn_variants[] = {VARIANT("blas", plain, BLAS)};
 #endif
 #undef LEVEL

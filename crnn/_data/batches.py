@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crnn import _core
-from crnn._sequences import MOST_STEPS, offsets_of
+from crnn._data.sequences import MOST_STEPS, offsets_of
 
 # A batch that has this many steps for each word of the vocabulary takes all words as they are:
 # those that do not occur cost less than looking for them.

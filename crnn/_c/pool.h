@@ -44,7 +44,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "_flush.h"
+#include "flush.h"
 
 /* Computes piece i of ``work`` into ``out``. */
 typedef void (*crnn_piece)(const void *work, void *out, ptrdiff_t i);

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-from crnn._initializers import glorot_uniform, orthogonal, uniform
+from crnn._layers.initializers import glorot_uniform, orthogonal, uniform
 
 
 def shapes(*, vocabulary_size, n_features, units, n_outputs):

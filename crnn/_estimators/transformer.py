@@ -17,9 +17,9 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from crnn._callbacks import CallbackSupportMixin, passed_on, with_callbacks
-from crnn._classifier import SimpleRNNClassifier
 from crnn._constraints import RANDOM_STATE
+from crnn._estimators.classifier import SimpleRNNClassifier
+from crnn._training.listeners import CallbackSupportMixin, passed_on, with_callbacks
 from crnn._typing import RandomState, SequencesLike, validated
 
 

@@ -8,7 +8,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
 
-from crnn._training import Samples
+from crnn._training.trainer import Samples
 
 
 class Validation(NamedTuple):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crnn._containers import missing
 from crnn._core import leading_zeros
+from crnn._data.containers import missing
 
 MOST_STEPS = 2**31 - 2  # of a batch, and one for a padding; the kernels count rows in 32 bits
 

@@ -1,6 +1,6 @@
 /* Elementwise loops, written so that a compiler vectorises them.
  *
- * _variants.h includes this file once for each instruction set and each precision, with
+ * variants.h includes this file once for each instruction set and each precision, with
  *   REAL        float or double
  *   NAME(x)     the name of x in this variant
  *   TANH(x)     tanh in this precision

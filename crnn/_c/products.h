@@ -2,7 +2,7 @@
  *
  * The columns of a row lie in the lanes of vectors, so that a state element meets a whole row of
  * weights by one broadcast, and no operand is packed or transposed: that is what BLAS spends most
- * of its time on at these sizes. _widths.h includes this file for each width of vectors that serves
+ * of its time on at these sizes. widths.h includes this file for each width of vectors that serves
  * some number of columns, with
  *   WIDTH(x)    the name of x for this width
  *   BYTES       width of a vector

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
-from crnn._containers import (
+from crnn._data.containers import (
     check_one_kind,
     columns_of,
     is_plain,
@@ -15,7 +15,7 @@ from crnn._containers import (
     numbers,
     sequences_in,
 )
-from crnn._sequences import check_length, offsets_of, series_sequences, token_sequences
+from crnn._data.sequences import check_length, offsets_of, series_sequences, token_sequences
 
 
 @dataclass(frozen=True)

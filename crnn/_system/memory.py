@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from crnn import _core
-from crnn._recurrence import TILE
+from crnn._layers.recurrence import TILE
 
 # Arrays of the size of a parameter that its optimiser keeps.
 MEMORIES = {"rmsprop": 1, "sgd": 1, "adam": 2}

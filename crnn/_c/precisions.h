@@ -1,12 +1,12 @@
-/* The loops of one instruction set in both precisions: see _variants.h. */
+/* The loops of one instruction set in both precisions: see variants.h. */
 
 #define REAL float
 #define NAME(x) LEVEL(x##_f32)
 #define TANH tanh_f32
 #define SQRT sqrtf
-#include "_loops.h"
+#include "loops.h"
 #ifdef VECTOR_BYTES
-#include "_widths.h"
+#include "widths.h"
 #endif
 #undef REAL
 #undef NAME
@@ -17,9 +17,9 @@
 #define NAME(x) LEVEL(x##_f64)
 #define TANH tanh_f64
 #define SQRT sqrt
-#include "_loops.h"
+#include "loops.h"
 #ifdef VECTOR_BYTES
-#include "_widths.h"
+#include "widths.h"
 #endif
 #undef REAL
 #undef NAME

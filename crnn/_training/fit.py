@@ -7,11 +7,11 @@ from time import perf_counter
 
 import numpy as np
 
-from crnn import _memory
-from crnn._schedule import Schedule
-from crnn._scoring import Scorers
-from crnn._state import check_state, copy_of, is_learned
-from crnn._training import NotFiniteError, print_epoch
+from crnn._saving.checks import check_state, copy_of, is_learned
+from crnn._system import memory
+from crnn._training.schedule import Schedule
+from crnn._training.scoring import Scorers
+from crnn._training.trainer import NotFiniteError, print_epoch
 
 
 class Fit:
@@ -37,8 +37,8 @@ class Fit:
         n = len(samples.weights)
         automatic = min(max(n // 50, 4), 128)
         self.batch_size = automatic if model.batch_size == "auto" else model.batch_size
-        _memory.require(
-            _memory.of_batch(
+        memory.require(
+            memory.of_batch(
                 samples.sequences.lengths,
                 self.batch_size,
                 self.parameters["rnn_0/kernel"].shape,

@@ -1,6 +1,6 @@
 /* Products of matrices with any number of columns: the widest vectors that the columns fill.
  *
- * Included like _loops.h, with VECTOR_BYTES and VECTOR_BLOCK_ROWS of the instruction set.
+ * Included like loops.h, with VECTOR_BYTES and VECTOR_BLOCK_ROWS of the instruction set.
  */
 
 /* What the sums of a product begin with: row i is values[rows[i]] or, if rows is NULL, values[i],
@@ -19,19 +19,19 @@ TARGET static inline __attribute__((always_inline)) const REAL *NAME(start_row)(
 #define WIDTH(x) NAME(single_##x)
 #define BYTES (int)sizeof(REAL)
 #define BLOCK_ROWS 4
-#include "_products.h"
+#include "products.h"
 
 #if VECTOR_BYTES > 16
 #define WIDTH(x) NAME(narrow_##x)
 #define BYTES 16
 #define BLOCK_ROWS 4
-#include "_products.h"
+#include "products.h"
 #endif
 
 #define WIDTH(x) NAME(wide_##x)
 #define BYTES VECTOR_BYTES
 #define BLOCK_ROWS VECTOR_BLOCK_ROWS
-#include "_products.h"
+#include "products.h"
 
 /* C := START + A B, C (m, n) and B (depth, n) row-major, and A[i, p] = a[i a_row + p a_column]. */
 TARGET static void NAME(multiply)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a,

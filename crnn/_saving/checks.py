@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from crnn._constraints import is_number
-from crnn._parameters import check_shapes, shapes
+from crnn._layers.parameters import check_shapes, shapes
 from crnn._typing import F, quiet
 
 PRIVATE = (

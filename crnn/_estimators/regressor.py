@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
-from crnn._docs import documented
-from crnn._estimator import BaseSimpleRNN
-from crnn._fit import unchanged_on_error
-from crnn._state import steady
-from crnn._training import Trainer
+from crnn._estimators.base import BaseSimpleRNN
+from crnn._estimators.docs import documented
+from crnn._saving.checks import steady
+from crnn._training.fit import unchanged_on_error
+from crnn._training.trainer import Trainer
 from crnn._typing import Floats, SequencesLike, validated
 
 

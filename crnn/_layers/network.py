@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crnn import _core
-from crnn._recurrence import Recurrence
+from crnn._layers.recurrence import Recurrence
 
 
 class RowGradient(NamedTuple):
@@ -18,9 +18,9 @@ class RowGradient(NamedTuple):
 class Network:
     """Forward and backward pass over the parameters of a model.
 
-    ``parameters`` are those of ``crnn._parameters.shapes``. The arrays are shared with whoever made
-    them: an optimiser updates them in place between two passes. In an open vocabulary the last row
-    of the embedding stands for unknown ids, and never trains.
+    ``parameters`` are those of ``crnn._layers.parameters.shapes``. The arrays are shared with
+    whoever made them: an optimiser updates them in place between two passes. In an open vocabulary
+    the last row of the embedding stands for unknown ids, and never trains.
     """
 
     def __init__(self, parameters, activation, n_threads, workspace, open_vocabulary=False):

@@ -1,23 +1,23 @@
-# The C loops of _variants.h under one fused name each.
+# The C loops of variants.h under one fused name each.
 
 from cython cimport floating
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
 
-from crnn._blas cimport gemm
+from crnn._c.blas cimport gemm
 
-cdef extern from "_flush.h" nogil:
+cdef extern from "_c/flush.h" nogil:
     uint64_t crnn_flush_denormals()
     void crnn_restore(uint64_t)
 
-cdef extern from "_pool.h" nogil:
+cdef extern from "_c/pool.h" nogil:
     enum:
         CRNN_THREADS
     ctypedef void (*crnn_piece)(const void *work, void *out, ptrdiff_t i) noexcept
     bint crnn_make_pool()
     void crnn_share(crnn_piece, const void *work, void *out, ptrdiff_t n, int n_threads, ptrdiff_t)
 
-cdef extern from "_variants.h" nogil:
+cdef extern from "_c/variants.h" nogil:
     enum:
         CRNN_TANH
         CRNN_RELU

@@ -1,0 +1,1 @@
+"""The estimators, by scikit-learn's conventions."""

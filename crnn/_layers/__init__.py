@@ -1,0 +1,1 @@
+"""The network: its parameters, its layers, and the public SimpleRNN."""

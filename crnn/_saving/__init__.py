@@ -1,0 +1,1 @@
+"""Model files, and the checks of what comes from outside."""

@@ -1,0 +1,1 @@
+"""Threads, interrupts, memory and files of the machine."""

@@ -1,0 +1,1 @@
+"""Epochs: fit, optimisers, schedule, validation, and whoever listens."""
