@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 with atheris.instrument_imports(include=["crnn"]):
-    from crnn import SimpleRNNClassifier, SimpleRNNRegressor, _memory
+    from crnn import SimpleRNNClassifier, SimpleRNNRegressor
+    from crnn._system import memory
 
 from common import run
 
-_memory.machine_memory = lambda: 2**28  # an id may ask for any number of words
+memory.machine_memory = lambda: 2**28  # an id may ask for any number of words
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "g", "c8", "O",
           "U3", "S3", "M8[s]", ">i4", ">f8"]  # fmt: skip

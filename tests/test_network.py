@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from crnn import SimpleRNNClassifier, _batches, _training
+from crnn import SimpleRNNClassifier
+from crnn._data import batches
 from crnn._data.sequences import offsets_of, series_sequences, token_sequences
 from crnn._layers.network import Network, RowGradient
 from crnn._layers.parameters import shapes
 from crnn._layers.workspace import Workspace
+from crnn._training import trainer as training
 from crnn._training.optimizers import SGD, Adam, RMSprop
 from crnn._training.trainer import Trainer
 
@@ -182,7 +184,7 @@ def test_shared_walk_through_the_paddings_is_exact(pads, units, dtype):
 @pytest.mark.parametrize("many", [0, np.inf], ids=["all words", "words that occur"])
 def test_projection_of_distinct_tokens_is_exact(many, monkeypatch):
     """Tokens projected once each, against a series of their embeddings projected step by step."""
-    monkeypatch.setattr(_batches, "MANY", many)
+    monkeypatch.setattr(batches, "MANY", many)
     tokens = as_tokens(ids_with_zeros_anywhere(), keep_pads=True)
     trainer = trainer_for(tokens, 1, "float64")
     weights = dict(trainer.network.parameters)
@@ -209,7 +211,7 @@ def test_ten_thousand_steps():
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(monkeypatch):
-    monkeypatch.setattr(_training, "CHUNK_NUMBERS", 10_000)
+    monkeypatch.setattr(training, "CHUNK_NUMBERS", 10_000)
     X = padded_ids(np.arange(4000) % 100, T=100).astype(np.int32)
     y = np.arange(len(X)) % 2
     peaks = []
@@ -305,7 +307,7 @@ def test_chunks_do_not_show(kind, method, monkeypatch):
         sequences = as_series([*range(30), 0], "float32")
     trainer = trainer_for(sequences, 3, "float32")
     together = getattr(trainer, method)(sequences)
-    monkeypatch.setattr(_training, "CHUNK_NUMBERS", 60)
+    monkeypatch.setattr(training, "CHUNK_NUMBERS", 60)
     assert len(list(trainer.chunks(sequences))) > 5
     chunked = getattr(trainer, method)(sequences)
     np.testing.assert_allclose(chunked, together, rtol=1e-6, atol=1e-7)

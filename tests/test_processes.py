@@ -15,7 +15,8 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
-from crnn import SimpleRNN, SimpleRNNClassifier, _core, _threads
+from crnn import SimpleRNN, SimpleRNNClassifier, _core
+from crnn._system import threads
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 TIMEOUT = 60  # seconds for what takes less than one
@@ -341,8 +342,8 @@ def test_the_interpreter_exits_in_the_midst_of_a_fit(seconds):
 @pytest.mark.parametrize("neighbours", [0, 2])
 def test_the_bits_of_any_number_of_threads_beside_busy_neighbours(neighbours, monkeypatch):
     wanted = states(n_jobs=1)
-    monkeypatch.setattr(_threads, "_processors", lambda: 8)
-    monkeypatch.setattr(_threads, "_openmp", list)
+    monkeypatch.setattr(threads, "_processors", lambda: 8)
+    monkeypatch.setattr(threads, "_openmp", list)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(neighbours)]
     try:
         for n_jobs in range(2, 9):

@@ -21,7 +21,7 @@ def functions_of(thing):
         return
     for cls in thing.__mro__:
         for name, member in vars(cls).items():
-            own = cls.__module__.startswith("crnn.")
+            own = cls.__module__.split(".")[0] == "crnn"
             if own and (not name.startswith("_") or name in ("__init__", "__call__")):
                 function = inspect.unwrap(getattr(member, "__func__", member))
                 if inspect.isfunction(function):
