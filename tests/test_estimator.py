@@ -351,7 +351,7 @@ def test_bad_predictions():
     message = r"X\[1\] at timestep 2 is the token id 99, but vocabulary_size=12 .* refit"
     with pytest.raises(ValueError, match=message):
         clf.predict([[1, 2], [1, 2, 99]])
-    with pytest.raises(ValueError, match=r"X has 5 features, .* its arrays had 12 timesteps"):
+    with pytest.raises(ValueError, match=r"X has 5 features, .* X had 12 timesteps"):
         clf.predict(np.ones((2, 5), int))
     assert clf.predict([[1] * 5]).shape == (1,)  # lists have any length
     S, z = series()
@@ -373,7 +373,7 @@ def test_bad_continuations_change_nothing():
         assert pickle.dumps(clf) == before
     clf.set_params(units=7)
     with pytest.raises(
-        ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(5, 6\), .* ask for \(5, 7\)"
+        ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(5, 6\), .* require \(5, 7\)"
     ):
         clf.fit(X, y)
     with pytest.raises(ValueError, match="'balanced' needs all of y at once"):
