@@ -342,7 +342,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
                     f"y has several columns with the values {np.unique(y).tolist()}; several "
-                    "labels must be columns of 0 and 1. Use sklearn.preprocessing.MultiLabelBinarizer."
+                    "labels must be columns of 0 and 1. Use "
+                    "sklearn.preprocessing.MultiLabelBinarizer."
                 )
             return y.astype(int)  # a frame of nullable integers is an array of objects
         y = column_or_1d(y, warn=True)

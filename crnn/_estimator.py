@@ -300,7 +300,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the last fit came to its end, or if data or parameters are not those that it had.
+            If the last fit is complete, or if data or parameters have changed since.
 
         Examples
         --------
@@ -488,7 +488,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             )
         if plan["data"] is not None and plan["data"] != data:
             raise ValueError(
-                "The data differ from those of the interrupted fit. Pass the same data, or call fit."
+                "The data differ from those of the interrupted fit. Pass the same data, or "
+                "call fit."
             )
         self._plan = plan | {"data": data}
 
@@ -546,8 +547,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
             if V > MOST_IDS:
                 raise ValueError(
-                    f"X contains the token id {V - 1}, but the largest is {MOST_IDS - 1}. Number the "
-                    "words from 1, or set input='series' for integer series."
+                    f"X contains the token id {V - 1}, but the largest is {MOST_IDS - 1}. Number "
+                    "the words from 1, or set input='series' for integer series."
                 )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
 

@@ -132,8 +132,8 @@ def _check_width(estimator, array, reset):
         _check_n_features(estimator, array, reset=reset)
     except ValueError as error:
         raise ValueError(
-            f"{error}: X had {estimator.n_features_in_} timesteps in fit. Pass a list of sequences, "
-            "list(X), for other lengths, or pad or cut the sequences."
+            f"{error}: X had {estimator.n_features_in_} timesteps in fit. Pass a list of "
+            "sequences, list(X), for other lengths, or pad or cut the sequences."
         ) from None
 
 

@@ -50,8 +50,8 @@ def _named(scoring):
     for name, item in pairs:
         if not (isinstance(name, str) and (isinstance(item, str) or callable(item))):
             raise ValueError(
-                f"scoring={scoring!r} contains {item!r}; it must contain names or scorers, and the keys "
-                "of a dict must be strings."
+                f"scoring={scoring!r} contains {item!r}; it must contain names or scorers, and the "
+                "keys of a dict must be strings."
             )
     named = dict(pairs)
     if len(named) < len(pairs):

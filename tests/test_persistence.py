@@ -190,13 +190,13 @@ DAMAGE = {
         member("attributes.weights_.rnn_0/bias", with_first(np.nan)), "contains NaN or infinity"
     ),
     "a weight of integers": (
-        member("attributes.weights_.rnn_0/bias", lambda a: a.astype(int)), "is not an array of float32"
+        member("attributes.weights_.rnn_0/bias", lambda a: a.astype(int)), "not an array of float32"
     ),
     "a weight of other dimensions": (
         member("attributes.weights_.embedding", lambda a: a[None]), r"has shape \(1, "
     ),
     "a weight that is text": (
-        member("attributes.weights_.rnn_0/bias", lambda a: a.astype("U4")), "is not an array of float32"
+        member("attributes.weights_.rnn_0/bias", lambda a: a.astype("U4")), "not an array of"
     ),
     "no weights": (
         lambda header, members: members.pop("attributes.weights_.rnn_0/bias"), "weights_.rnn_0/bias"
@@ -204,8 +204,8 @@ DAMAGE = {
     "weights of another name": (
         within("weights_", "head/bias", [1.0]), "is not an array of float32"
     ),
-    "nothing fitted": (said("out_activation_", None), "no fitted model"),
-    "a newer format": (in_header("format_version", 2), "not of"),
+    "nothing fitted": (said("out_activation_", None), "not contain a fitted model"),
+    "a newer format": (in_header("format_version", 2), "format, version and class are"),
     "another format": (in_header("format", "a picture"), "a picture"),
     "another class": (in_header("class", "SimpleRNNRegressor"), "SimpleRNNRegressor"),
     "a bad parameter": (in_header("parameters", {"dict": [["units", -1]]}), "units"),
@@ -216,10 +216,10 @@ DAMAGE = {
     "a private name": (said("__class__", 3), "unknown attributes"),
     "no classes": (said("classes_", None), "classes_"),
     "more classes than outputs": (
-        member("attributes.classes_", lambda a: np.append(a, 9)), "classes_ and outputs disagree"
+        member("attributes.classes_", lambda a: np.append(a, 9)), "classes_, which disagree"
     ),
     "outputs that are not there": (said("n_outputs_", 10**9), "n_outputs_"),
-    "another activation": (said("out_activation_", "identity"), "out_activation_ is wrong"),
+    "another activation": (said("out_activation_", "identity"), "is 'identity', not one of"),
     "epochs without figures": (said("n_iter_", 7), "history_"),
     "figures without a loss": (
         said("history_", {"dict": [["accuracy", [0.5, 0.5]]]}), "history_"
@@ -234,7 +234,7 @@ DAMAGE = {
         ],
         "position",
     ),
-    "no optimiser": (said("_optimizer_state", None), "optimiser is missing"),
+    "no optimiser": (said("_optimizer_state", None), "optimiser is not a dict"),
     "a step before the first": (
         member("attributes._optimizer_state.touched.embedding", with_first(-1)), "touched"
     ),
@@ -251,7 +251,7 @@ DAMAGE = {
             pair.__setitem__(1, ["x"])
             for pair in header["parameters"]["dict"] if pair[0] == "callbacks"
         ],
-        "it holds callbacks",
+        "it contains callbacks",
     ),
     "a count that is true": (parameter("units", True), "'units' parameter"),
     "epochs that are true": (parameter("max_iter", True), "'max_iter' parameter"),
@@ -262,17 +262,17 @@ DAMAGE = {
     "scorers in depth": (parameter("scoring", [[["accuracy"]]]), "'scoring' parameter"),
     "threads that are text": (parameter("n_jobs", "2"), "'n_jobs' parameter"),
     "a factor beyond a double": (within("_optimizer_state", "learning_rate_factor", 10**400),
-                                 "no learning rate"),
+                                 "not a positive number"),
     "a best loss beyond a double": (within("_progress", "best", 10**400), "best of the plan"),
     "figures beyond a double": (
         said("history_", {"dict": [["loss", [10**400, 1.0]]]}), "history_"
     ),
     "a seed beyond 32 bits": (said("_split_seed", 2**32), "seed"),
-    "labels that are no text": (said("classes_", {"strings": [1, 2, None]}), "no text"),
-    "labels there twice": (member("attributes.classes_", lambda a: 0 * a), "one of them twice"),
-    "a width that is text": (said("n_features_in_", "five"), "n_features_in_ is no number"),
+    "labels that are no text": (said("classes_", {"strings": [1, 2, None]}), "marked as text"),
+    "labels there twice": (member("attributes.classes_", lambda a: 0 * a), "a label twice"),
+    "a width that is text": (said("n_features_in_", "five"), "_in_ is 'five', not a number"),
     "names that are numbers": (
-        said("feature_names_in_", [1, 2, 3, 4, 5]), "feature_names_in_ holds no names"
+        said("feature_names_in_", [1, 2, 3, 4, 5]), "feature_names_in_ is not an array of strings"
     ),
     "steps without number": (
         lambda header, members: [
@@ -280,7 +280,7 @@ DAMAGE = {
             for pair in header["attributes"]["dict"] if pair[0] == "_optimizer_state"
             for step in pair[1]["dict"] if step[0] == "n_steps"
         ],
-        "no number of steps",
+        "n_steps of the optimiser",
     ),
     "a weight that single precision does not hold": (
         member("attributes.weights_.rnn_0/bias", lambda a: a.astype(float) + 1e300),

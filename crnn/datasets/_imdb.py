@@ -411,8 +411,8 @@ def _archive_files(path):
                 if member.isreg() and MEMBER.fullmatch(member.name):
                     if member.issparse() or member.size > MOST_BYTES or number > MOST_REVIEWS:
                         raise ValueError(
-                            f"{member.name} is sparse or larger than {MOST_BYTES} bytes, or the archive has "
-                            f"more than {MOST_REVIEWS} members"
+                            f"{member.name} is sparse or larger than {MOST_BYTES} bytes, or the "
+                            f"archive has more than {MOST_REVIEWS} members"
                         )
                     yield member.name, tar.extractfile(member).read()
             while tar.fileobj.read(CHUNK):  # the checksum of the archive is at its very end

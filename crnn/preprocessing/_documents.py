@@ -167,6 +167,6 @@ def check_documents(X):
         )
     if len(getattr(X, "shape", (0,))) != 1:
         raise ValueError(
-            f"One text per document expected, but X has shape {X.shape}; pass a single column. In a "
-            "ColumnTransformer give its name, not a list of names."
+            f"One text per document expected, but X has shape {X.shape}; pass a single column. In "
+            "a ColumnTransformer give its name, not a list of names."
         )
