@@ -547,8 +547,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
             if V > MOST_IDS:
                 raise ValueError(
-                    f"X contains the token id {V - 1}, but the largest is {MOST_IDS - 1}. Number "
-                    "the words from 1, or set input='series' for integer series."
+                    f"X contains the token id {V - 1}, but at most {MOST_IDS - 1} is "
+                    "possible. Number the words from 1, or set input='series' for integer series."
                 )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
 

@@ -318,11 +318,21 @@ def bad_fits():
     yield "n_jobs", {"n_jobs": 0}, (X, y), "n_jobs=0 has no meaning; use None or 1"
     yield "batch", {"batch_size": 0}, (X, y), "'batch_size' parameter .* Got 0 instead"
     yield "fraction", {"validation_fraction": 1.0}, (X, y), "'validation_fraction' .* Got 1.0"
-    yield "weights", {}, (X, y, -np.ones(60)), "sample_weight cannot contain negative weights"
-    yield "X_val", {}, (X, y, None, X), "X_val and y_val must be passed together"
+    yield (
+        "weights",
+        {},
+        (X, y, -np.ones(60)),
+        "sample_weight cannot contain negative weights: sample_weight.0. is -1.0",
+    )
+    yield "X_val", {}, (X, y, None, X), "X_val and y_val must be passed together, but y_val is None"
     two = {"validation_fraction": 0.2}
     yield "two ways", two, (X, y, None, X, y), "validation_fraction=0.2 and X_val both ask"
-    yield "y_val", {}, (X, y, None, X, y + 5), "label 5, which is not among the classes"
+    yield (
+        "y_val",
+        {},
+        (X, y, None, X, y + 5),
+        r"y\[\d+\] is the label [56], which is not among the classes",
+    )
     runaway = {"learning_rate": 1e30, "activation": "linear", "optimizer": "sgd"}
     yield (
         "divergence",
