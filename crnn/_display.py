@@ -148,8 +148,8 @@ class TrainingHistoryDisplay:
         axes = np.ravel(ax)
         if len(axes) != len(metrics):
             raise ValueError(
-                f"ax must hold one axes for each of {metrics}, got {len(axes)}; a single axes "
-                f"takes one metric, such as metric='loss'."
+                f"ax must contain one axes for each of {metrics}, got {len(axes)}; a single axes "
+                "takes one metric, such as metric='loss'."
             )
         self.axes_, self.figure_, self.lines_ = axes, axes[0].figure, {}
         for ax, metric in zip(axes, metrics, strict=True):

@@ -51,7 +51,7 @@ class _EpochCallback:
         if not hasattr(estimator, "hidden_states"):
             raise TypeError(
                 f"{type(self).__name__} follows the epochs of a network, which "
-                f"{type(estimator).__name__} is not; call set_callbacks of the network inside."
+                f"{type(estimator).__name__} is not; call set_callbacks on the network inside."
             )
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -217,7 +217,7 @@ class Checkpoint(_Monitor):
         if unknown:
             raise ValueError(
                 f"path={self.path!r} names {unknown}, but a {type(estimator).__name__} has no such "
-                "parameters; use {epoch}, or double the braces that belong to a name."
+                "parameters; use {epoch}, or double braces that are part of a file name."
             )
         return os.fsdecode(self.path).format(**values)
 
@@ -243,9 +243,9 @@ class Checkpoint(_Monitor):
             return
         self._has_warned = True
         warnings.warn(
-            f"Clones of an estimator save to the same file: the path of {self} is that of all. "
-            "Name the parameters by which they differ, as in 'best-{units}.npz', or let path be a "
-            "function of the estimator.",
+            f"Clones of an estimator save to the same file, as they share the path of {self}. "
+            "Name the parameters in which they differ, as in 'best-{units}.npz', or pass a "
+            "function of the estimator as path.",
             stacklevel=3,
         )
 
@@ -261,8 +261,8 @@ def _names_in(path: str) -> set[str]:
         names = {""}
     if not all(map(str.isidentifier, names)):
         raise ValueError(
-            f"path={path!r} holds braces that are not around {{epoch}} or the name of a parameter; "
-            "double the braces that belong to a name."
+            f"path={path!r} contains braces that do not enclose {{epoch}} or the name of a "
+            "parameter; double braces that are part of a file name."
         )
     return names
 

@@ -323,7 +323,7 @@ def test_one_callback_for_several_fits_at_a_time():
 def test_callbacks_belong_to_a_network(callback):
     X, y = data()
     search = GridSearchCV(small(), {"units": [2]}, cv=2).set_callbacks(callback)
-    with pytest.raises(TypeError, match=r"GridSearchCV is not; call set_callbacks of the network"):
+    with pytest.raises(TypeError, match=r"GridSearchCV is not; call set_callbacks on the network"):
         search.fit(X, y)
 
 
@@ -346,9 +346,9 @@ def test_callbacks_of_scikit_learn_pass_through_all_steps(capsys):
         (lambda: EarlyStopping(patience=0), "'patience' parameter"),
         (lambda: EarlyStopping(min_delta=-1), "'min_delta' parameter"),
         (lambda: Checkpoint(3), "'path' parameter"),
-        (lambda: Checkpoint("{.npz"), "braces that are not around {epoch}"),
-        (lambda: Checkpoint("{}.npz"), "braces that are not around {epoch}"),
-        (lambda: Checkpoint("{units.real}.npz"), "braces that are not around {epoch}"),
+        (lambda: Checkpoint("{.npz"), "braces that do not enclose {epoch}"),
+        (lambda: Checkpoint("{}.npz"), "braces that do not enclose {epoch}"),
+        (lambda: Checkpoint("{units.real}.npz"), "braces that do not enclose {epoch}"),
         (
             lambda: small(callbacks=[Checkpoint("{step}.npz")]).fit(*data()),
             r"names \['step'\], but a SimpleRNNClassifier has no such parameters",
@@ -394,7 +394,7 @@ def test_a_path_of_bytes(tmp_path):
 def test_clones_that_save_to_one_file(n_jobs, tmp_path):
     X, y = data()
     clf = small(callbacks=[Checkpoint(tmp_path / "best.npz")], max_iter=1)
-    with pytest.warns(UserWarning, match=r"Clones .* the same file.*best\.npz.* path be a") as said:
+    with pytest.warns(UserWarning, match=r"Clones .* the same file.*best\.npz.* as path") as said:
         cross_validate(clf, X, y, cv=4, n_jobs=n_jobs)
     assert len(said) == 1
     cross_validate(clf, X, y, cv=4, n_jobs=n_jobs)  # it has been said

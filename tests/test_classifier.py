@@ -291,7 +291,7 @@ def bad_inputs():
     yield "NaN as id", ids, np.where(X > 5, np.nan, X), "Input X contains NaN"
     yield "NaN as id in a list", ids, [[1.0, np.nan], [2.0]], r"NaN: X\[0\] at timestep 1. Drop"
     yield "infinity as id in a list", ids, [[1.0, np.inf], [2.0]], r"X\[0\] at timestep 1 is inf"
-    yield "ids for series", ids, X[..., None], "1 values in a timestep, but a token is one id"
+    yield "ids for series", ids, X[..., None], "1 values in a timestep, but a token is a single id"
     yield "dimensions", ids, X[..., None, None], "Found array with dim 4"
     yield "empty", ids, X[:0], r"Found array with 0 sample\(s\)"
     yield "text", ids, ["a b", "c d"], "X contains text .'a b'.*SequenceVectorizer"
@@ -367,7 +367,7 @@ def test_labels_of_other_values():
     clf = SimpleRNNClassifier(4, max_iter=1).fit(X, Y)
     for wrong in (5 * Y, 2 * Y - 1):
         for method in (clf.fit, clf.partial_fit):
-            with pytest.raises(ValueError, match="several labels are columns of 0 and 1"):
+            with pytest.raises(ValueError, match="several labels must be columns of 0 and 1"):
                 method(X, wrong)
 
 

@@ -189,8 +189,12 @@ def test_a_rate_is_never_zero(schedule):
 @pytest.mark.parametrize(
     ("weights", "options", "message"),
     [
-        ([0] * 60 + [1] * 60, {"validation_fraction": 0.5}, "samples to train on are zero"),
-        (None, {"class_weight": {False: 0, True: 0}}, "samples to train on are zero"),
+        (
+            [0] * 60 + [1] * 60,
+            {"validation_fraction": 0.5},
+            "All training samples have weight zero",
+        ),
+        (None, {"class_weight": {False: 0, True: 0}}, "All training samples have weight zero"),
         (None, {"class_weight": {False: -1, True: 1}}, "negative or not"),
         (None, {"class_weight": {False: np.nan, True: 1}}, "a dict of finite numbers"),
     ],

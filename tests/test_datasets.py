@@ -176,7 +176,7 @@ def test_archives_without_what_is_wanted_are_refused(tmp_path):
     with pytest.raises(OSError, match=r"no test reviews in aclImdb\.tar\.gz"):
         fetch_imdb(data_home=tmp_path, subset="test", raw=True)
     write_archive(path, {"README.txt": "a"})
-    with pytest.raises(OSError, match="it holds no file aclImdb"):
+    with pytest.raises(OSError, match="it contains no file aclImdb"):
         fetch_imdb(data_home=tmp_path, raw=True)
     path.write_bytes(lzma.compress(b""))
     with pytest.raises(OSError, match="cannot be used"):

@@ -318,11 +318,21 @@ def bad_fits():
     yield "n_jobs", {"n_jobs": 0}, (X, y), "n_jobs=0 has no meaning; use None or 1"
     yield "batch", {"batch_size": 0}, (X, y), "'batch_size' parameter .* Got 0 instead"
     yield "fraction", {"validation_fraction": 1.0}, (X, y), "'validation_fraction' .* Got 1.0"
-    yield "weights", {}, (X, y, -np.ones(60)), "sample_weight cannot contain negative weights"
-    yield "X_val", {}, (X, y, None, X), "X_val and y_val must be passed together"
+    yield (
+        "weights",
+        {},
+        (X, y, -np.ones(60)),
+        "sample_weight cannot contain negative weights: sample_weight.0. is -1.0",
+    )
+    yield "X_val", {}, (X, y, None, X), "X_val and y_val must be passed together, but y_val is None"
     two = {"validation_fraction": 0.2}
     yield "two ways", two, (X, y, None, X, y), "validation_fraction=0.2 and X_val both ask"
-    yield "y_val", {}, (X, y, None, X, y + 5), "label 5, which is not among the classes"
+    yield (
+        "y_val",
+        {},
+        (X, y, None, X, y + 5),
+        r"y\[\d+\] is the label [56], which is not among the classes",
+    )
     runaway = {"learning_rate": 1e30, "activation": "linear", "optimizer": "sgd"}
     yield (
         "divergence",
@@ -351,7 +361,7 @@ def test_bad_predictions():
     message = r"X\[1\] at timestep 2 is the token id 99, but vocabulary_size=12 .* refit"
     with pytest.raises(ValueError, match=message):
         clf.predict([[1, 2], [1, 2, 99]])
-    with pytest.raises(ValueError, match=r"X has 5 features, .* its arrays had 12 timesteps"):
+    with pytest.raises(ValueError, match=r"X has 5 features, .* X had 12 timesteps"):
         clf.predict(np.ones((2, 5), int))
     assert clf.predict([[1] * 5]).shape == (1,)  # lists have any length
     S, z = series()
@@ -373,7 +383,7 @@ def test_bad_continuations_change_nothing():
         assert pickle.dumps(clf) == before
     clf.set_params(units=7)
     with pytest.raises(
-        ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(5, 6\), .* ask for \(5, 7\)"
+        ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(5, 6\), .* require \(5, 7\)"
     ):
         clf.fit(X, y)
     with pytest.raises(ValueError, match="'balanced' needs all of y at once"):

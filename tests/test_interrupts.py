@@ -188,12 +188,12 @@ def test_what_cannot_be_resumed():
         clf.fit(X, y)
     before = pickle.dumps(clf.set_params(callbacks=None))
     for arguments in ((X[1:], y[1:]), (X, ~y), (X[:, ::-1], y), (X, y, np.arange(80))):
-        with pytest.raises(ValueError, match="data are not those of the fit"):
+        with pytest.raises(ValueError, match="data differ from those of the interrupted fit"):
             clf.resume(*arguments)
         assert pickle.dumps(clf) == before
     for name, value in [("optimizer", "adam"), ("max_iter", 9), ("class_weight", "balanced")]:
         own = getattr(clf, name)
-        with pytest.raises(ValueError, match=rf"The parameters \['{name}'\] are not those"):
+        with pytest.raises(ValueError, match=rf"The parameters \['{name}'\] have changed"):
             clf.set_params(**{name: value}).resume(X, y)
         clf.set_params(**{name: own})
     assert pickle.dumps(clf) == before

@@ -109,7 +109,7 @@ def test_several_labels_in_parts():
     np.testing.assert_array_equal(clf.fit(X, Y).predict_proba(X), parts.predict_proba(X))
     with pytest.raises(ValueError, match=r"y has shape \(300,\), but the model was fitted on"):
         parts.partial_fit(X, Y[:, 0])
-    with pytest.raises(ValueError, match="class_weight='balanced' is for one label a sample"):
+    with pytest.raises(ValueError, match="class_weight='balanced' needs one label per sample"):
         clf.set_params(class_weight="balanced").fit(X, Y)
 
 

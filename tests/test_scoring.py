@@ -146,12 +146,12 @@ def test_names_of_what_training_measures():
             small(scoring={name: "f1"}).fit(X, y)
         with pytest.raises(ValueError, match=f"'{name}', but history_.'val_{name}'. is measured"):
             small(scoring=lambda estimator, X, y, name=name: {name: 1.0}).fit(X, y)
-    with pytest.raises(ValueError, match="two scorers of one name"):
+    with pytest.raises(ValueError, match="two scorers of the same name"):
         small(scoring=[SPAM, make_scorer(f1_score)]).fit(X, y)
     for wrong in ({1: "f1"}, {"a": 3}, [None], [["f1"]]):
-        with pytest.raises(ValueError, match=r"must hold names or scorers|'scoring' parameter"):
+        with pytest.raises(ValueError, match=r"must contain names or scorers|'scoring' parameter"):
             small(scoring=wrong).fit(X, y)
-    with pytest.raises(ValueError, match="must give a number for 'score', got 'high'"):
+    with pytest.raises(ValueError, match="must return a number for 'score', got 'high'"):
         small(scoring=lambda estimator, X, y: "high").fit(X, y)
 
 

@@ -89,7 +89,9 @@ def test_batches_beyond_the_machine(monkeypatch):
     monkeypatch.setattr(memory, "machine_memory", lambda: 2**23)
     monkeypatch.setattr(memory, "SMALL", 0)
     y = X[:, 0] % 2
-    with pytest.raises(MemoryError, match=r"batch of 1000 .* MiB .* gives 8.0 MiB\. Lower batch_s"):
+    with pytest.raises(
+        MemoryError, match=r"batch of 1000 .* MiB .* allows 8.0 MiB\. Lower batch_s"
+    ):
         SimpleRNNClassifier(batch_size=1000).fit(X, y)
     SimpleRNNClassifier(batch_size=20, max_iter=1).fit(X, y)
 

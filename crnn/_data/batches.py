@@ -48,8 +48,8 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
     N = int(offsets[-1])
     if N > MOST_STEPS:
         raise ValueError(
-            f"A batch of {len(indices)} sequences has {N} timesteps, but the kernels count up to "
-            f"{MOST_STEPS}. Lower batch_size, or cut the sequences."
+            f"A batch of {len(indices)} sequences has {N} timesteps, but at most {MOST_STEPS} "
+            "are possible. Lower batch_size, or shorten the sequences."
         )
     padded = pads.argmax() if len(pads) else 0
     extra = int(len(pads) > 0 and pads[padded] > 0)

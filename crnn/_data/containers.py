@@ -1,4 +1,4 @@
-"""Whatever holds sequences -> arrays of numbers: of each sequence, of each column, or of all."""
+"""Any container of sequences -> arrays of numbers: of each sequence, of each column, or of all."""
 
 from collections.abc import Iterator, Mapping, Set
 from numbers import Integral, Real
@@ -21,7 +21,10 @@ def sequences_in(X):
     first = next((x for x in items or () if not _is_missing(x)), None)
     _refuse_text(first)
     if isinstance(first, Mapping):
-        raise TypeError("X[0] is a mapping; pass the column that holds the sequences.")
+        raise TypeError(
+            f"X contains samples of type {type(first).__name__}; pass the column that contains the "
+            "sequences."
+        )
     is_sequence = isinstance(first, (list, tuple)) or np.ndim(first) > 0
     return items if is_sequence or (items and first is None) else None
 
@@ -92,7 +95,9 @@ def numbers(x, place):
     try:
         array = np.asarray(x)
     except ValueError as error:
-        raise ValueError(f"{place()} is no sequence of numbers: {error}") from error
+        raise ValueError(
+            f"{place()} is not a sequence of numbers, or of equally long vectors: {error}"
+        ) from error
     if array.dtype.kind == "f" and not hasattr(x, "dtype") and (np.abs(array) >= 2.0**63).any():
         array = np.asarray(x, object)  # NumPy makes floats of integers beyond 64 bits
     if array.dtype.kind in "OUS":
@@ -119,8 +124,8 @@ def _numbers_of_objects(array, place):
             raise missing(item, place(*index))
     if any(np.ndim(item) for item in items):
         raise ValueError(
-            f"{place()} holds sequences in its cells; pass that column alone, as a "
-            "ColumnTransformer does for a name instead of a list of names."
+            f"{place()} contains sequences in its cells; pass that column alone. In a "
+            "ColumnTransformer give its name, not a list of names."
         )
     if all(isinstance(item, Integral) for item in items):
         try:
@@ -130,21 +135,23 @@ def _numbers_of_objects(array, place):
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{place()} does not hold numbers: {error}") from error
+        raise type(error)(
+            f"{place()} must contain integers (token ids) or floats (series): {error}"
+        ) from error
 
 
 def _too_large(number, where):
     return ValueError(
-        f"{where} contains {number}, which is beyond integers of 64 bits. Pass smaller token ids, "
-        "or floats for a series."
+        f"{where} contains {number}, which does not fit in a 64-bit integer. Pass smaller token "
+        "ids, or floats for a series."
     )
 
 
 def missing(item, where):
-    """What to say of a missing value."""
+    """The error for a missing value."""
     return ValueError(
         f"Input X contains {_name(item)}: {where}. Drop or impute missing values, or pass a list "
-        "of sequences of unequal lengths if they stand for the end of one."
+        "of sequences of unequal lengths if they fill up shorter sequences."
     )
 
 
@@ -157,7 +164,7 @@ def _is_missing(x):
 
 
 def without_missing(y):
-    """Targets of which none is missing; tensors as arrays."""
+    """Targets without missing values; tensors become arrays."""
     if hasattr(y, "__dlpack__"):
         y = np.asarray(y)
     items = np.empty(0) if issparse(y) else np.asarray(y)
@@ -174,7 +181,7 @@ def without_missing(y):
 
 
 def check_one_kind(arrays, names):
-    """Refuse integers beside floats, of which nobody can tell whether they are ids."""
+    """Refuse a mix of integers and floats, as it is unclear whether they are ids."""
     filled = [i for i, array in enumerate(arrays) if array.size]
     integer = [arrays[i].dtype.kind in "iu" for i in filled]
     if len(set(integer)) > 1:

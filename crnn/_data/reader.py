@@ -77,9 +77,12 @@ def _sequence(x, i):
 
     x = numbers(x, place)
     if x.ndim not in (1, 2):
-        raise ValueError(f"X[{i}] has {x.ndim} dimensions; a sequence has one or two.")
+        raise ValueError(
+            f"X[{i}] has shape {x.shape}; a sequence must have shape (timesteps,) or (timesteps, "
+            "features)."
+        )
     if len(x) and not x.size:
-        raise ValueError(f"X[{i}] has shape {x.shape}, but a timestep has at least one feature.")
+        raise ValueError(f"X[{i}] has shape {x.shape}, but a timestep needs at least one feature.")
     return x
 
 
@@ -129,7 +132,7 @@ def _check_width(estimator, array, reset):
         _check_n_features(estimator, array, reset=reset)
     except ValueError as error:
         raise ValueError(
-            f"{error}: its arrays had {estimator.n_features_in_} timesteps in fit. Pass a list of "
+            f"{error}: X had {estimator.n_features_in_} timesteps in fit. Pass a list of "
             "sequences, list(X), for other lengths, or pad or cut the sequences."
         ) from None
 
@@ -157,12 +160,12 @@ def as_sequences(raw, *, tokens, n_rows, open_vocabulary, n_features, mask_zero,
         if raw.n_features != n_features and len(raw.values):
             raise ValueError(
                 f"X has {raw.n_features} features in a timestep, but the model was fitted with "
-                f"{n_features}."
+                f"{n_features}. Pass as many features as in fit, or fit a new model."
             )
         return series_sequences(raw.values, raw.offsets, dtype, n_features)
     if raw.values.ndim > 1:
         raise ValueError(
-            f"X has {raw.values.shape[1]} values in a timestep, but a token is one id. "
+            f"X has {raw.values.shape[1]} values in a timestep, but a token is a single id. "
             "Pass ids of shape (n_samples, timesteps), or set input='series'."
         )
     return token_sequences(

@@ -86,8 +86,8 @@ def token_sequences(values, offsets, *, n_rows, open_vocabulary, mask_zero, keep
 def check_length(longest):
     if longest > MOST_STEPS:
         raise ValueError(
-            f"X contains a sequence of {longest} timesteps, but the kernels count up to "
-            f"{MOST_STEPS}; cut it into parts."
+            f"X contains a sequence of {longest} timesteps, but at most {MOST_STEPS} are "
+            "possible; cut it into parts."
         )
 
 
@@ -95,7 +95,7 @@ def integer_ids(values, offsets):
     """The values as integers, which all must be in value."""
     if values.dtype.kind in "iu":
         return values
-    with np.errstate(invalid="ignore"):  # of NaN and infinity, which are refused below
+    with np.errstate(invalid="ignore"):  # NaN and infinity are refused below
         integers = values.astype(np.int64)
     if not np.array_equal(integers, values):
         step = np.flatnonzero(integers != values)[0]

@@ -214,7 +214,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             return vars(self)["weights_"][name]
         except KeyError:
             raise AttributeError(
-                f"This {type(self).__name__} has no weights of the name {name!r}."
+                f"This {type(self).__name__} has no weights named {name!r}. Fit it first; only a "
+                "model of token ids has an embedding."
             ) from None
 
     def get_weights(self) -> list[Floats]:
@@ -262,7 +263,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         if len(weights) != len(self.weights_):
             raise ValueError(
                 f"weights has {len(weights)} arrays, but this {type(self).__name__} has "
-                f"{len(self.weights_)}: {list(self.weights_)}."
+                f"{len(self.weights_)}: {list(self.weights_)}. Pass one for each, in this order."
             )
         arrays = dict(zip(self.weights_, weights, strict=True))
         check_shapes(arrays, {name: array.shape for name, array in self.weights_.items()})
@@ -299,7 +300,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the last fit came to its end, or if data or parameters are not those that it had.
+            If the last fit is complete, or if data or parameters have changed since.
 
         Examples
         --------
@@ -320,8 +321,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         if not hasattr(self, "_plan"):
             raise ValueError(
-                f"The last fit of this {type(self).__name__} came to its end, so there is nothing "
-                "to resume. Call fit, with warm_start=True to go on training."
+                f"The last fit of this {type(self).__name__} is complete, so there is nothing to "
+                "resume. Call fit, with warm_start=True to continue training."
             )
         return self._fit(X, y, sample_weight, X_val, y_val, resume=True)
 
@@ -482,12 +483,12 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         changed = [k for k, v in self._settings().items() if plan["settings"].get(k) != v]
         if changed:
             raise ValueError(
-                f"The parameters {changed} are not those of the fit that is to be resumed; set "
-                f"them to {[plan['settings'].get(name) for name in changed]}, or call fit."
+                f"The parameters {changed} have changed since the interrupted fit; set them back "
+                f"to {[plan['settings'].get(name) for name in changed]}, or call fit."
             )
         if plan["data"] is not None and plan["data"] != data:
             raise ValueError(
-                "The data are not those of the fit that is to be resumed. Pass the same data, or "
+                "The data differ from those of the interrupted fit. Pass the same data, or "
                 "call fit."
             )
         self._plan = plan | {"data": data}
@@ -504,20 +505,24 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         weights = _check_sample_weight(sample_weight, y, dtype=np.float64)
         assert_all_finite(weights, input_name="sample_weight")
         if (weights < 0).any():
-            raise ValueError("sample_weight cannot contain negative weights.")
+            place = np.argmax(weights < 0)
+            raise ValueError(
+                f"sample_weight cannot contain negative weights: sample_weight[{place}] is "
+                f"{weights[place]}. Use 0 to ignore a sample."
+            )
         return raw, y, weights
 
     def _start(self, raw, y):
         """Draw the weights of a new model."""
         self._learn_target(y)
         self._rng = own_stream(self.random_state)
-        vars(self).pop("weights_", None)  # those of an earlier fit say nothing of this one
+        vars(self).pop("weights_", None)  # those of an earlier fit do not matter
         shapes = self._shapes(raw)
         memory.require(
             memory.of_weights(
                 shapes, np.dtype(self.dtype).itemsize, self.optimizer, self.early_stopping
             ),
-            f"Training weights of the shapes {shapes}",
+            f"Training with weights of the shapes {shapes}",
             "Lower vocabulary_size, embedding_dim or units.",
         )
         parameters = draw(self._rng, shapes, self.dtype)
@@ -542,8 +547,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
             V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
             if V > MOST_IDS:
                 raise ValueError(
-                    f"X contains the token id {V - 1}, but ids go up to {MOST_IDS - 1}. Number the "
-                    "words from 1, or set input='series' for integer series."
+                    f"X contains the token id {V - 1}, but at most {MOST_IDS - 1} is "
+                    "possible. Number the words from 1, or set input='series' for integer series."
                 )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
 
@@ -555,8 +560,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         if highest > known:
             warnings.warn(
                 f"X contains token ids up to {highest}, but the first call saw ids up to {known}. "
-                "The others are read as one unknown word that never trains; pass vocabulary_size "
-                "to train them.",
+                "Higher ids are read as one unknown word that is never trained; set "
+                "vocabulary_size to train them.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -590,8 +595,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         samples = self._weigh(samples)
         if not samples.weights.any():
             raise ValueError(
-                "The weights of all samples to train on are zero, by sample_weight or "
-                "class_weight; give some of them a positive weight."
+                "All training samples have weight zero from sample_weight or class_weight; give "
+                "some of them a positive weight."
             )
         return samples.scaled(self.dtype)
 
@@ -621,8 +626,8 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         out = method(self._trainer(), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
-                "The network produced NaN or infinity; scale X to about unit size, or look for "
-                "infinite or very large weights."
+                "The network produced NaN or infinity; scale X to about unit size, or check "
+                "weights_ for infinite or very large values."
             )
         return out
 

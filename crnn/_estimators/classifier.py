@@ -208,8 +208,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         with unchanged_on_error(self) as attempt:
             if self.class_weight == "balanced":
                 raise ValueError(
-                    "class_weight='balanced' needs all of y at once; pass partial_fit the weights "
-                    "as a dict of class_weight, or as sample_weight."
+                    "class_weight='balanced' needs all of y at once, but partial_fit gets only "
+                    "a part; set class_weight to a dict, or pass sample_weight."
                 )
             model, started = attempt.model, hasattr(self, "classes_")
             raw, target, weights = model._read(X, y, sample_weight, reset=not started)
@@ -220,7 +220,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(
                     f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                    f"which was {self.classes_!r}."
+                    f"which was {self.classes_!r}. Pass the same classes, or None."
                 )
             model._fit_part(raw, target, weights, attempt)
         return self
@@ -342,7 +342,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
                     f"y has several columns with the values {np.unique(y).tolist()}; several "
-                    "labels are columns of 0 and 1. Use sklearn.preprocessing.MultiLabelBinarizer."
+                    "labels must be columns of 0 and 1. Use "
+                    "sklearn.preprocessing.MultiLabelBinarizer."
                 )
             return y.astype(int)  # a frame of nullable integers is an array of objects
         y = column_or_1d(y, warn=True)
@@ -358,7 +359,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             if len(self.classes_) < 2:
                 raise ValueError(
                     f"{type(self).__name__} needs samples of at least two classes, but y contains "
-                    f"only one class: {self.classes_.tolist()[0]!r}."
+                    f"only one class: {self.classes_.tolist()[0]!r}. Add samples of another class."
                 )
         many = len(self.classes_) > 2
         self.out_activation_ = "softmax" if many and not self._multilabel else "logistic"
@@ -368,18 +369,20 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         """Targets of the kernels: (n, K) zeros and ones, or class numbers for a softmax."""
         wanted = (self.n_outputs_,) if self._multilabel else ()
         if y.shape[1:] != wanted:
+            axes = ", ".join(map(str, ("n_samples", *wanted)))
             raise ValueError(
-                f"y has shape {y.shape}, but the model was fitted on {('n_samples', *wanted)}."
+                f"y has shape {y.shape}, but the model was fitted on y of shape ({axes}). Pass y "
+                "of that shape, or fit a new model."
             )
         if self._multilabel:
             return np.ascontiguousarray(y, dtype=self.dtype)
         numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
         labels = y.tolist()
-        unknown = [label for label in labels if label not in numbers]
+        unknown = [i for i, label in enumerate(labels) if label not in numbers]
         if unknown:
             raise ValueError(
-                f"y contains the label {unknown[0]!r}, which is not among the classes of the "
-                f"model: {list(numbers)}."
+                f"y[{unknown[0]}] is the label {labels[unknown[0]]!r}, which is not among the "
+                f"classes of the model: {list(numbers)}. Drop the sample, or fit on all classes."
             )
         places = np.array([numbers[label] for label in labels], np.int32)
         return places if self.n_outputs_ > 1 else places[:, None].astype(self.dtype)
@@ -389,22 +392,23 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             return samples
         if self._multilabel:
             raise ValueError(
-                f"class_weight={self.class_weight!r} is for one label a sample; weigh samples of "
-                "several labels by sample_weight."
+                f"class_weight={self.class_weight!r} needs one label per sample, but y has several "
+                "columns; set class_weight=None, and pass sample_weight if needed."
             )
         places = samples.targets.astype(int).ravel()
         missing = set(range(len(self.classes_))) - set(places.tolist())
         if missing and self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' needs samples of each class to train on, but there is "
-                f"none of class {self.classes_.tolist()[missing.pop()]!r}."
+                "class_weight='balanced' needs training samples of every class, but there are "
+                f"none of class {self.classes_.tolist()[missing.pop()]!r}. If they were held out, "
+                "set stratify=True; otherwise set class_weight to a dict."
             )
         factors = compute_class_weight(
             self.class_weight, classes=self.classes_, y=self.classes_[places]
         )
         if not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(
-                f"class_weight={self.class_weight!r} holds weights that are negative or not "
+                f"class_weight={self.class_weight!r} contains weights that are negative or not "
                 "finite; give each class a weight of zero or more."
             )
         # A product of what is at most 1 cannot overflow, and its own scale is of no account.

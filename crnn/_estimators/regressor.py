@@ -159,6 +159,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         targets = check_array(y.reshape(len(y), -1), dtype=self.dtype, order="C", input_name="y")
         if targets.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y has {targets.shape[1]} outputs, but the model was fitted on {self.n_outputs_}."
+                f"y has {targets.shape[1]} outputs, but the model was fitted on "
+                f"{self.n_outputs_}. Pass y with as many outputs, or fit a new model."
             )
         return targets

@@ -57,6 +57,6 @@ def check_shapes(weights, expected):
         if found.get(name) != expected.get(name):
             raise ValueError(
                 f"weights_[{name!r}] has shape {found.get(name)}, but the parameters, the data or "
-                f"the other weights ask for {expected.get(name)}. Set the parameters to those of "
+                f"the other weights require {expected.get(name)}. Set the parameters to those of "
                 "the fitted model, or warm_start=False."
             )

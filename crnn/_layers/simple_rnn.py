@@ -196,7 +196,7 @@ class SimpleRNN:
         if inputs.ndim != 3:
             raise ValueError(
                 "inputs must have shape (batch, timesteps, features) or (timesteps, features), "
-                f"got {inputs.ndim} dimensions."
+                f"got {inputs.shape}."
             )
         B, T, F = inputs.shape
         if F == 0:
@@ -209,7 +209,8 @@ class SimpleRNN:
             self._build(F)
         if len(self.kernel_) != F:
             raise ValueError(
-                f"inputs has {F} features, but the layer has weights for {len(self.kernel_)}."
+                f"inputs has {F} features, but the layer has weights for {len(self.kernel_)}. Pass "
+                "as many features, or use a new layer."
             )
         # The arrays of a call are its own, so that several threads may call one layer.
         self._call = None
@@ -238,7 +239,7 @@ class SimpleRNN:
         Raises
         ------
         ValueError
-            If there was no call, or the shape is not that of its output.
+            If the layer was not called, or the shape is not that of its output.
 
         References
         ----------
@@ -246,7 +247,7 @@ class SimpleRNN:
         """
         call = self._call
         if call is None:
-            raise ValueError("backward gives the gradients of a call: call the layer first.")
+            raise ValueError("backward needs a call to differentiate: call the layer first.")
         shape = call.output_shape
         grad_output = np.asarray(grad_output, dtype=self.dtype)
         if grad_output.shape != shape:
@@ -262,7 +263,9 @@ class SimpleRNN:
         weights = [name for name in WEIGHTS if name in state]
         missing = {*SETTINGS, *(WEIGHTS if weights else ())} - state.keys()
         if missing:
-            raise ValueError(f"The state of the layer lacks {sorted(missing)}.")
+            raise ValueError(
+                f"The pickled state of the layer lacks {sorted(missing)}. Pickle the layer again."
+            )
         SimpleRNN.__init__(self, **{name: state[name] for name in SETTINGS})
         if isinstance(self.random_state, np.random.RandomState):
             check_stream(self.random_state)

@@ -59,17 +59,19 @@ def read_archive(file):
     """
     size = file.seek(0, 2) - SEAL_SIZE
     if size < 0:
-        raise ValueError("it is too short")
+        raise ValueError(f"it is too short, with {size + SEAL_SIZE} bytes")
     file.seek(size)
     if file.read() != seal_of(file, size):
-        raise ValueError("its checksum is not that of its bytes: it is damaged, or not from save")
+        raise ValueError(
+            "its checksum does not match its bytes: it is damaged or of another format"
+        )
     with ZipFile(file) as archive:
         entries = archive.infolist()
         names = [entry.filename.removesuffix(".npy") for entry in entries]
         if len(set(names)) < len(names) or sum(entry.file_size for entry in entries) > size:
-            raise ValueError("its members overlap or are there twice")
+            raise ValueError("its members overlap or occur twice")
         if any(entry.header_offset < 0 for entry in entries):
-            raise ValueError("one of its members begins before the file does")
+            raise ValueError("one of its members starts before the file does")
         return {
             name: _read_array(archive, entry) for name, entry in zip(names, entries, strict=True)
         }
@@ -81,11 +83,11 @@ def _read_array(archive, entry):
     with archive.open(entry) as member:
         head = HEAD.match(member.read(min(entry.file_size, 4096)))
         if head is None:
-            raise ValueError(f"its member {entry.filename!r} is no array of numbers or text")
+            raise ValueError(f"its member {entry.filename!r} is not an array of numbers or text")
         member.seek(np.lib.format.MAGIC_LEN)
         shape, in_columns, dtype = np.lib.format.read_array_header_1_0(member)
         content = member.read()
     if dtype.itemsize == 0 or dtype.itemsize * prod(shape) != len(content):
-        raise ValueError(f"its member {entry.filename!r} is not of the size that it says")
+        raise ValueError(f"its member {entry.filename!r} does not have the size in its header")
     array = np.frombuffer(content, dtype).reshape(shape, order="F" if in_columns else "C")
     return array.astype(dtype.newbyteorder("="), order="K")

@@ -1,4 +1,4 @@
-"""Fitted estimators in files that hold numbers and text, and nothing that could be executed.
+"""Fitted estimators in files that contain numbers and text, and nothing that can be executed.
 
 A file is a sealed archive of arrays. Its member ``header`` is JSON: the format, the class, the
 parameters and the fitted attributes, in which ``{"array": name}`` stands for another member.
@@ -59,8 +59,8 @@ def load(cls, source):
         except DAMAGE as error:
             name = source if hasattr(source, "read") else os.fsdecode(source)
             raise ValueError(
-                f"{name} is no file that {cls.__name__}.load can read: {error}. Save the model "
-                "again."
+                f"{name} is not a file that {cls.__name__}.load can read; save the model again. "
+                f"Reason: {error}"
             ) from error
 
 
@@ -68,20 +68,21 @@ def _estimator_of(cls, arrays):
     header = json.loads(arrays.pop("header").tobytes())
     found = header["format"], header["format_version"], header["class"]
     if found != (FORMAT, FORMAT_VERSION, cls.__name__):
-        raise ValueError(f"it is of {found}, not of {(FORMAT, FORMAT_VERSION, cls.__name__)}")
+        expected = FORMAT, FORMAT_VERSION, cls.__name__
+        raise ValueError(f"its format, version and class are {found}, not {expected}")
     parameters = _decode(header["parameters"], arrays)
     if parameters.get("callbacks") is not None:
-        raise ValueError("it holds callbacks, which are functions")
+        raise ValueError("it contains callbacks, which are functions and cannot be loaded")
     estimator = cls(**parameters)
     attributes = _decode(header["attributes"], arrays)
     if arrays:
-        raise ValueError(f"it holds the members {list(arrays)}, which belong to nothing")
+        raise ValueError(f"it contains the unknown members {list(arrays)}")
     unknown = [name for name in attributes if not (is_learned(name) and name.isidentifier())]
     if unknown:
-        raise ValueError(f"it holds the unknown attributes {unknown}")
+        raise ValueError(f"it contains the unknown attributes {unknown}")
     vars(estimator).update(attributes)
     if "out_activation_" not in attributes:
-        raise ValueError("it holds no fitted model")
+        raise ValueError("it does not contain a fitted model")
     check_state(estimator)
     with config_context(enable_metadata_routing=True):
         for method, request in header["requests"].items():
@@ -115,8 +116,8 @@ def _encode(value, name, arrays):
             return {"strings": value.tolist()}
         if value.dtype == object:
             raise ValueError(
-                f"{name} holds Python objects, which this format does not; use labels that are all "
-                "text or all numbers, or pickle the estimator."
+                f"{name} contains Python objects, which this format cannot store; use labels that "
+                "are all text or all numbers, or pickle the estimator."
             )
         arrays[name] = value
         return {"array": name}
@@ -128,10 +129,11 @@ def _encode(value, name, arrays):
     if isinstance(value, (list, tuple)):
         return [_encode(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, np.random.RandomState):
-        if value.get_state(legacy=False)["bit_generator"] != "MT19937":
+        generator = value.get_state(legacy=False)["bit_generator"]
+        if generator != "MT19937":
             raise ValueError(
-                f"{name} draws from another generator than the Mersenne twister, which this format "
-                "does not hold; use an int."
+                f"{name} uses the bit generator {generator}, but this format can store only "
+                "MT19937; use an int."
             )
         return {"RandomState": _encode(value.get_state(legacy=True), name, arrays)}
     if isinstance(value, np.generic):
@@ -153,7 +155,7 @@ def _decode(value, members):
         return members.pop(content)
     if kind == "strings":
         if not all(isinstance(item, str) for item in content):
-            raise ValueError("it holds labels that are no text where text is announced")
+            raise ValueError("it contains labels that are marked as text but are not text")
         return np.array(content, dtype=object)
     if kind == "dict":
         return {_decode(k, members): _decode(v, members) for k, v in content}
@@ -162,4 +164,4 @@ def _decode(value, members):
         stream.set_state(tuple(_decode(content, members)))
         check_stream(stream)
         return stream
-    raise ValueError(f"it holds a value of the unknown kind {kind!r}")
+    raise ValueError(f"it contains a value of the unknown kind {kind!r}")

@@ -29,7 +29,7 @@ def open_to_read(source):
 
 def _require_binary(file):
     if isinstance(file, io.TextIOBase):
-        raise TypeError(f"{file!r} is open for text; open it in binary mode.")
+        raise TypeError(f"{file!r} is open in text mode; open it in binary mode.")
 
 
 def require_writable(path):
@@ -43,7 +43,7 @@ def require_writable(path):
 def _target(path):
     target = Path(os.path.realpath(os.fsdecode(path)))
     if target.exists() and not target.is_file():
-        raise OSError(f"{os.fspath(path)!r} is no regular file; name one, or a file that is new.")
+        raise OSError(f"{os.fspath(path)!r} is not a regular file; pass the path of a file.")
     return target
 
 

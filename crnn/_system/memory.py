@@ -51,13 +51,13 @@ def _cgroup_files():
 
 
 def require(n_bytes, what, remedy):
-    """Refuse at once what cannot end well."""
+    """Raise MemoryError before work for which there is not enough memory."""
     if n_bytes <= SMALL:
         return
     limit = machine_memory()
     if n_bytes > limit:
         raise MemoryError(
-            f"{what} needs {_readable(n_bytes)} of memory, but this machine gives "
+            f"{what} needs {_readable(n_bytes)} of memory, but this machine allows "
             f"{_readable(limit)}. {remedy}"
         )
 

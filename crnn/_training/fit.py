@@ -46,7 +46,7 @@ class Fit:
                 self.trainer.vocabulary_size,
             ),
             f"The longest batch of {min(self.batch_size, n)} samples",
-            "Lower batch_size or units, or cut the sequences.",
+            "Lower batch_size or units, or shorten the sequences.",
         )
 
     def run(self, attempt, epochs=None):
@@ -87,8 +87,8 @@ class Fit:
         except NotFiniteError as error:
             raise NotFiniteError(
                 f"{error} of epoch {epoch}. Lower learning_rate, set clip_norm, or scale float "
-                "series and targets to about unit size. The estimator keeps the last whole epoch "
-                "of this fit, if there is one."
+                "series and targets to about unit size. The estimator keeps the last complete "
+                "epoch of this fit, if there is one."
             ) from None
         if self.validation is not None:
             row |= self.trainer.evaluate(*self.validation.samples)

@@ -35,7 +35,7 @@ class Scorers:
         for name in names:
             if name in self.measured:
                 raise ValueError(
-                    f"scoring has a scorer of the name {name!r}, but history_['val_{name}'] is "
+                    f"scoring has a scorer named {name!r}, but history_['val_{name}'] is "
                     "measured by training itself; choose another name, as the key of a dict."
                 )
 
@@ -50,13 +50,14 @@ def _named(scoring):
     for name, item in pairs:
         if not (isinstance(name, str) and (isinstance(item, str) or callable(item))):
             raise ValueError(
-                f"scoring={scoring!r} holds {item!r}; it must hold names or scorers, and the keys "
-                "of a dict must be strings."
+                f"scoring={scoring!r} contains {item!r}; it must contain names or scorers, and the "
+                "keys of a dict must be strings."
             )
     named = dict(pairs)
     if len(named) < len(pairs):
         raise ValueError(
-            f"scoring={scoring!r} has two scorers of one name; pass a dict with a name for each."
+            f"scoring={scoring!r} has two scorers of the same name; pass a dict with a name for "
+            "each."
         )
     return named
 
@@ -77,5 +78,7 @@ def _weights(scorer, validation):
 
 def _number(name, score):
     if not isinstance(score, Real):
-        raise ValueError(f"scoring must give a number for {name!r}, got {score!r}.")
+        raise ValueError(
+            f"scoring must return a number for {name!r}, got {score!r}. Return a single float."
+        )
     return float(score)

@@ -24,13 +24,14 @@ def split(model, X, raw, y, weights, X_val, y_val):
     """Samples to train on, and a ``Validation`` or None."""
     samples = model._samples(raw, y, weights)
     if (X_val is None) != (y_val is None):
-        raise ValueError("X_val and y_val must be passed together, or neither of them.")
+        absent = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val must be passed together, but {absent} is None.")
     if X_val is not None:
         return model._weighed(samples), _passed(model, X_val, y_val)
     if model.validation_fraction == 0:
         if model.scoring is not None:
             raise ValueError(
-                f"scoring={model.scoring!r} measures validation data, of which there are none; "
+                f"scoring={model.scoring!r} measures validation data, but there is none; "
                 "set validation_fraction, or pass X_val and y_val to fit."
             )
         return model._weighed(samples), None
@@ -54,7 +55,7 @@ def _passed(model, X_val, y_val):
     if model.validation_fraction:
         raise ValueError(
             f"validation_fraction={model.validation_fraction} and X_val both ask for "
-            "validation; set validation_fraction=0 to use X_val."
+            "validation data; set validation_fraction=0 to use X_val."
         )
     try:
         raw, y, weights = model._read(X_val, y_val, None, reset=False)
@@ -95,7 +96,7 @@ def _places(model, y):
         return slice(n_train), slice(n_train, None)
     if not is_classifier(model):
         raise ValueError(
-            f"stratify=True draws from each class, and {type(model).__name__} has none; set "
+            f"stratify=True draws from each class, but {type(model).__name__} has no classes; set "
             "stratify=False to hold out the last samples, or pass X_val and y_val."
         )
     draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=model._split_seed)

@@ -230,7 +230,7 @@ def fetch_imdb(
         data = [ids for part in reviews for ids in _to_list(part, num_words, maxlen)]
         target = np.concatenate([part.target for part in reviews])
     if not data:
-        raise OSError(f"There are no {subset} reviews in {source}; supply a complete one.")
+        raise OSError(f"There are no {subset} reviews in {source}; use a complete copy.")
     if return_X_y:
         return data, target
     index = _find_keras_file(WORD_INDEX, home)
@@ -307,13 +307,13 @@ def _find_stanford(home):
 
 def _download(remote, *, sought, home, allowed, n_retries, delay):
     missing = (
-        f"IMDB data not found: looked for {sought} in {home}; put the file there, or name its "
-        "folder by data_home or by the environment variable CRNN_DATA"
+        f"IMDB data not found: looked for {sought} in {home}; put the file there, or pass its "
+        "folder as data_home or in the environment variable CRNN_DATA"
     )
     if not allowed:
         raise OSError(f"{missing}, or pass download_if_missing=True.")
     if not _is_writable(home):
-        raise OSError(f"{missing}. It was not downloaded because {home} cannot be written.")
+        raise OSError(f"{missing}. It was not downloaded because {home} is not writable.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of each trial: the last failure says it all
@@ -346,7 +346,7 @@ def _is_writable(folder):
 
 
 def _damaged(path, why):
-    return OSError(f"{path} cannot be used: {why}. Delete it or replace it by a good copy.")
+    return OSError(f"{path} cannot be used: {why}. Delete it or replace it with a good copy.")
 
 
 def _check_hash(path, found, expected):
@@ -381,7 +381,9 @@ def _read_stanford(source):
         except UnicodeDecodeError as error:
             raise _damaged(source, f"{name} is not UTF-8: {error}") from error
     if not any(found.values()):
-        raise _damaged(source, "it holds no file aclImdb/(train|test)/(neg|pos)/<id>_<rating>.txt")
+        raise _damaged(
+            source, "it contains no file aclImdb/(train|test)/(neg|pos)/<id>_<rating>.txt"
+        )
     reviews = {}
     for split, by_name in found.items():
         names = sorted(by_name)
@@ -408,7 +410,10 @@ def _archive_files(path):
             for number, member in enumerate(tar):
                 if member.isreg() and MEMBER.fullmatch(member.name):
                     if member.issparse() or member.size > MOST_BYTES or number > MOST_REVIEWS:
-                        raise ValueError(f"{member.name} is too large, or one too many")
+                        raise ValueError(
+                            f"{member.name} is sparse or larger than {MOST_BYTES} bytes, or the "
+                            f"archive has more than {MOST_REVIEWS} members"
+                        )
                     yield member.name, tar.extractfile(member).read()
             while tar.fileobj.read(CHUNK):  # the checksum of the archive is at its very end
                 pass
@@ -421,7 +426,7 @@ def _folder_files(folder):
         name = f"aclImdb/{path.relative_to(folder).as_posix()}"
         if MEMBER.fullmatch(name) and path.is_file() and not path.is_symlink():
             if path.stat().st_size > MOST_BYTES:
-                raise _damaged(folder, f"{name} is too large for a review")
+                raise _damaged(folder, f"{name} is larger than {MOST_BYTES} bytes")
             yield name, path.read_bytes()
 
 
@@ -498,7 +503,7 @@ def _checked(part):
         isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == dtype
         for values, dtype in zip(part, wanted, strict=True)
     ):
-        raise ValueError("it does not hold ids, offsets and targets")
+        raise ValueError("it does not contain ids, offsets and targets")
     ids, offsets, target = part
     if not (
         len(offsets) == len(target) + 1
@@ -508,5 +513,5 @@ def _checked(part):
         and (ids >= 0).all()
         and np.isin(target, (0, 1)).all()
     ):
-        raise ValueError("its ids, offsets and targets do not belong together")
+        raise ValueError("its ids, offsets and targets are inconsistent")
     return part

@@ -79,7 +79,7 @@ class BaseSequenceVectorizer(
             )
 
     def _check_room(self, X):
-        """Refuse a matrix that the machine does not hold before anything is learned."""
+        """Refuse a matrix too large for the machine before anything is learned."""
         if self.maxlen is not None and hasattr(X, "__len__"):
             room = len(X) * self.maxlen * np.dtype(self.dtype).itemsize
             what = f"A matrix of {len(X)} documents x maxlen={self.maxlen} ids"
@@ -147,8 +147,8 @@ class BaseSequenceVectorizer(
         """One feature for each place of a sequence."""
         if self.maxlen is None:
             raise ValueError(
-                "maxlen=None gives sequences of unequal length, which are no columns with names; "
-                "set maxlen."
+                "maxlen=None gives sequences of unequal length, which have no feature names; set "
+                "maxlen."
             )
         return self.maxlen
 
@@ -167,6 +167,6 @@ def check_documents(X):
         )
     if len(getattr(X, "shape", (0,))) != 1:
         raise ValueError(
-            f"One text a document expected, but X has shape {X.shape}; pass a single column, as a "
-            "ColumnTransformer does for a column's name instead of a list of names."
+            f"One text per document expected, but X has shape {X.shape}; pass a single column. In "
+            "a ColumnTransformer give its name, not a list of names."
         )

@@ -300,7 +300,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         rows = [np.asarray(row) for row in (np.asarray(X) if hasattr(X, "columns") else X)]
         if any(row.ndim != 1 for row in rows):
             raise ValueError(
-                "X must hold one sequence of ids per document; wrap a single sequence in a list."
+                "X must contain one sequence of ids per document; wrap a single sequence in a list."
             )
         return [
             [words.get(id_, "[UNK]") for id_ in row.tolist() if id_ not in (PAD, START)]
@@ -320,7 +320,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
                 warnings.warn(
                     f"{what} found in vocabulary while {name!r} is {getattr(self, name)!r}: no "
                     f"document will match {word!r}, as its words become {preprocess(word)!r}. "
-                    "Write the words of vocabulary in this way.",
+                    "Write the words of vocabulary in that form.",
                     stacklevel=3,
                 )
                 return
@@ -394,7 +394,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             if not isinstance(id_, Integral) or id_ < FIRST_WORD:
                 raise ValueError(
                     f"The ids in vocabulary must be integers from {FIRST_WORD} on, as lower ones "
-                    f"are padding, start and unknown words; got {id_!r} for {word!r}."
+                    f"mean padding, start and unknown words; got {id_!r} for {word!r}."
                 )
         if min(len(set(column)) for column in zip(*items, strict=True)) < len(items):
             raise ValueError("vocabulary has a word or an id twice; make them unique.")
