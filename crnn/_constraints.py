@@ -9,7 +9,8 @@ from math import isfinite
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import _param_validation as sklearn_constraints
+
+from crnn._system import sklearn_private as sklearn_constraints
 
 
 def is_number(value, kind=Real):

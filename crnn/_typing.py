@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context, get_config
-from sklearn.utils._param_validation import validate_params
+
+from crnn._system.sklearn_private import validate_params
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 SequencesLike: TypeAlias = ArrayLike | Sequence[ArrayLike]  # the second may be of unequal length

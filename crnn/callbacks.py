@@ -17,10 +17,10 @@ from string import Formatter
 from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
 from crnn._constraints import SIZE, Interval
 from crnn._system.files import require_writable
+from crnn._system.sklearn_private import StrOptions
 from crnn._typing import Path, checked
 
 __all__ = ["Checkpoint", "EarlyStopping", "ProgressBar"]

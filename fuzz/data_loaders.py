@@ -11,7 +11,7 @@ import atheris
 import numpy as np
 
 with atheris.instrument_imports(include=["crnn", "tarfile", "zipfile"]):
-    from crnn._saving.archive import seal_of, write_archive
+    from crnn._system.archive import seal_of, write_archive
     from crnn.datasets import fetch_imdb
 
 from common import run

@@ -13,8 +13,8 @@ import numpy as np
 
 with atheris.instrument_imports(include=["crnn", "zipfile"]):
     from crnn import SimpleRNNClassifier
-    from crnn._saving.archive import SEAL_SIZE, read_archive, seal_of, write_archive
     from crnn._saving.checks import check_state
+    from crnn._system.archive import SEAL_SIZE, read_archive, seal_of, write_archive
 
 from common import run
 

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
-from crnn._saving.archive import write_archive as write_sealed
+from crnn._system.archive import write_archive as write_sealed
 from crnn.datasets import _imdb, fetch_imdb, make_reviews
 
 WORD_INDEX = {"the": 1, "film": 2, "not": 3, "good": 4, "bad": 5, "isn't": 6, "br": 7}

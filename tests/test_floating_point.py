@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crnn import SimpleRNN, SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
-from crnn._training.trainer import trainer as training
+from crnn._training import trainer as training
 
 METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "hidden_states"]
 

@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
-from crnn._saving.archive import SEAL_SIZE, seal_of, write_archive
+from crnn._system.archive import SEAL_SIZE, seal_of, write_archive
 from crnn.callbacks import EarlyStopping
 
 ROUNDS = 50 * int(os.environ.get("CRNN_ROUNDS", "2"))

@@ -10,6 +10,7 @@ import pytest
 from crnn import SimpleRNN, SimpleRNNClassifier, _core
 from crnn._data.batches import pack
 from crnn._data.sequences import Sequences
+from crnn._layers import forecast
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
@@ -117,8 +118,8 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
     )
     clf.fit(X[:4], [0, 1, 0, 1])
     shapes = {"embedding": (V, E), "rnn_0/kernel": (E, H), "rnn_0/recurrent_kernel": (H, H)}
-    weights = memory.of_weights(shapes, 4, optimizer, early_stopping)
-    batch = memory.of_batch(np.full(400, T), B, (E, H), 4, V)
+    weights = forecast.of_weights(shapes, 4, optimizer, early_stopping)
+    batch = forecast.of_batch(np.full(400, T), B, (E, H), 4, V)
     tracemalloc.start()
     clf.fit(X, X[:, 0] % 2)
     taken = tracemalloc.get_traced_memory()[1]

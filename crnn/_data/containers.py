@@ -5,7 +5,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils._missing import is_pandas_na
+
+from crnn._system.sklearn_private import is_pandas_na
 
 INT64_MAX = np.iinfo(np.int64).max
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from crnn._data.containers import (
     check_one_kind,
@@ -16,6 +15,7 @@ from crnn._data.containers import (
     sequences_in,
 )
 from crnn._data.sequences import check_length, offsets_of, series_sequences, token_sequences
+from crnn._system.sklearn_private import check_feature_names, check_n_features
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def read(estimator, X, *, reset):
         check_one_kind(arrays, "X[{}]".format)
     offsets = offsets_of([len(x) for x in arrays])
     check_length(np.diff(offsets).max())
-    _check_feature_names(estimator, X, reset=reset)
+    check_feature_names(estimator, X, reset=reset)
     if reset:  # lists have no width, but for those that are an array written out
         vars(estimator).pop("n_features_in_", None)
         if is_plain(X):
@@ -87,7 +87,7 @@ def _sequence(x, i):
 
 
 def _read_array(estimator, X, reset):
-    _check_feature_names(estimator, X, reset=reset)
+    check_feature_names(estimator, X, reset=reset)
     if is_table(X):
         array = _table(X, estimator.input)
     else:
@@ -129,7 +129,7 @@ def _table(X, declared):
 
 def _check_width(estimator, array, reset):
     try:
-        _check_n_features(estimator, array, reset=reset)
+        check_n_features(estimator, array, reset=reset)
     except ValueError as error:
         raise ValueError(
             f"{error}: X had {estimator.n_features_in_} timesteps in fit. Pass a list of "

@@ -10,9 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import assert_all_finite
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
 )
@@ -22,21 +20,24 @@ from crnn._core import ACTIVATIONS
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import integer_ids, repeat_over_skipped
+from crnn._layers import forecast
 from crnn._layers.network import Network
 from crnn._layers.parameters import (
     as_parameters,
     check_shapes,
     draw,
-    own_stream,
     shapes,
 )
 from crnn._layers.workspace import Workspace
 from crnn._saving.checks import check_state, steady
 from crnn._saving.model_file import load, save
 from crnn._system import memory
+from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
+from crnn._system.sklearn_private import StrOptions, check_sample_weight
+from crnn._system.streams import own_stream
 from crnn._system.threads import n_threads_for
 from crnn._training.fit import Fit, fingerprint, unchanged_on_error
-from crnn._training.listeners import CallbackSupportMixin, Epochs, with_callbacks
+from crnn._training.listeners import Epochs
 from crnn._training.optimizers import SGD, Adam, RMSprop
 from crnn._training.schedule import new_plan, new_progress
 from crnn._training.trainer import Samples, Trainer
@@ -360,7 +361,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         sequences = self._sequences(raw, keep_pads=True)
         F, H = self.kernel_.shape
         memory.require(
-            memory.of_states(len(raw.values), F, H, np.dtype(self.dtype).itemsize),
+            forecast.of_states(len(raw.values), F, H, np.dtype(self.dtype).itemsize),
             f"States after {len(raw.values)} timesteps",
             "Pass fewer sequences at a time, or shorter ones.",
         )
@@ -502,7 +503,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         raw = read(self, X, reset=reset)
         y = self._check_target(without_missing(y))
         check_consistent_length(raw, y)
-        weights = _check_sample_weight(sample_weight, y, dtype=np.float64)
+        weights = check_sample_weight(sample_weight, y, dtype=np.float64)
         assert_all_finite(weights, input_name="sample_weight")
         if (weights < 0).any():
             place = np.argmax(weights < 0)
@@ -519,7 +520,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         vars(self).pop("weights_", None)  # those of an earlier fit do not matter
         shapes = self._shapes(raw)
         memory.require(
-            memory.of_weights(
+            forecast.of_weights(
                 shapes, np.dtype(self.dtype).itemsize, self.optimizer, self.early_stopping
             ),
             f"Training with weights of the shapes {shapes}",

@@ -9,7 +9,6 @@ from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, compute_class_weight
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -17,6 +16,7 @@ from crnn._constraints import ClassWeights
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
 from crnn._saving.checks import steady
+from crnn._system.sklearn_private import StrOptions
 from crnn._training.fit import unchanged_on_error
 from crnn._training.trainer import Trainer
 from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, validated

@@ -10,16 +10,15 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.ensemble._base import _set_random_states
 from sklearn.utils import check_random_state
-from sklearn.utils._metadata_requests import _routing_enabled
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._constraints import RANDOM_STATE
 from crnn._estimators.classifier import SimpleRNNClassifier
-from crnn._training.listeners import CallbackSupportMixin, passed_on, with_callbacks
+from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
+from crnn._system.sklearn_private import HasMethods, routing_enabled, set_random_states
+from crnn._training.listeners import passed_on
 from crnn._typing import RandomState, SequencesLike, validated
 
 
@@ -102,11 +101,11 @@ class SimpleRNNTransformer(
             If the network refuses the data.
         """
         sample_weight = fit_params.get("sample_weight")
-        if _routing_enabled():
+        if routing_enabled():
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         network = clone(self._network())
         if self.random_state is not None:
-            _set_random_states(network, check_random_state(self.random_state))
+            set_random_states(network, check_random_state(self.random_state))
         with passed_on(self, network, X, y, sample_weight):
             self.estimator_ = network.fit(X, y, **fit_params)
         for name in ("n_features_in_", "feature_names_in_"):

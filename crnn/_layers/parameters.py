@@ -1,9 +1,6 @@
 """The weights of a model: their names, their shapes, their first values."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.utils import check_random_state
 
 from crnn._layers.initializers import glorot_uniform, orthogonal, uniform
 
@@ -19,13 +16,6 @@ def shapes(*, vocabulary_size, n_features, units, n_outputs):
         "head/kernel": (H, K),
         "head/bias": (K,),
     }
-
-
-def own_stream(random_state):
-    """A random stream that nobody else draws from, so that a model goes on by itself."""
-    if isinstance(random_state, Integral):
-        return np.random.RandomState(random_state)
-    return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
 
 
 def draw(rng, shapes, dtype):

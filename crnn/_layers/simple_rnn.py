@@ -6,17 +6,18 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Options, StrOptions
 
 from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE
 from crnn._core import ACTIVATIONS, scatter_add
 from crnn._data.batches import pack, states_after, states_before
 from crnn._data.sequences import offsets_of, without_pads
+from crnn._layers import forecast
 from crnn._layers.initializers import glorot_uniform, orthogonal
 from crnn._layers.recurrence import TILE, Recurrence
 from crnn._layers.workspace import Workspace
-from crnn._saving.checks import check_stream
 from crnn._system import memory
+from crnn._system.sklearn_private import Options, StrOptions
+from crnn._system.streams import check_stream
 from crnn._system.threads import n_threads_for
 from crnn._typing import Activation, Floats, RandomState, checked, quiet
 
@@ -307,7 +308,7 @@ class _Call:
             inputs, mask = inputs[:, ::-1], mask[:, ::-1]
         self.mask = mask.copy()
         memory.require(
-            memory.of_states(B * T, inputs.shape[2], layer.units, np.dtype(layer.dtype).itemsize),
+            forecast.of_states(B * T, inputs.shape[2], layer.units, np.dtype(layer.dtype).itemsize),
             f"A call on inputs of shape {inputs.shape}",
             "Pass fewer sequences at a time, or shorter ones.",
         )

@@ -9,10 +9,11 @@ from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
-from sklearn.utils._param_validation import validate_parameter_constraints
 
 from crnn._constraints import is_number
 from crnn._layers.parameters import check_shapes, shapes
+from crnn._system.sklearn_private import validate_parameter_constraints
+from crnn._system.streams import check_stream
 from crnn._typing import F, quiet
 
 PRIVATE = (
@@ -21,7 +22,6 @@ PRIVATE = (
 )  # fmt: skip
 RULES = ("RMSprop", "SGD", "Adam")
 MEMORIES = ("velocities", "moments", "touched")
-STREAM_WORDS = 624  # of the Mersenne twister
 
 
 def check_state(estimator):
@@ -187,23 +187,6 @@ def _check_history(state):
         ),
         f"history_ does not contain a float for each of {n_epochs} epochs",
     )
-
-
-def check_stream(stream):
-    """NumPy takes any position, and reads beyond the end of its words."""
-    state = stream.get_state(legacy=False)
-    if state["bit_generator"] == "MT19937":
-        position = state["state"]["pos"]
-        _require(
-            0 <= position <= STREAM_WORDS,
-            f"the random stream has the position {position}, not 0 to {STREAM_WORDS}",
-        )
-    if state["bit_generator"] in ("Philox", "SFC64") and "buffer_pos" in state:
-        place = state["buffer_pos"]
-        _require(
-            0 <= place <= len(state["buffer"]),
-            f"the random stream has the position {place}, outside its buffer",
-        )
 
 
 def _check_optimizer(state, arrays):

@@ -11,11 +11,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 from sklearn import config_context
-from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
-from crnn._saving.archive import read_archive, write_archive
-from crnn._saving.checks import check_state, check_stream, is_learned
+from crnn._saving.checks import check_state, is_learned
+from crnn._system.archive import read_archive, write_archive
 from crnn._system.files import open_to_read, write_to
+from crnn._system.sklearn_private import SIMPLE_METHODS
+from crnn._system.streams import check_stream
 from crnn._version import __version__
 
 FORMAT, FORMAT_VERSION = "crnn estimator", 1

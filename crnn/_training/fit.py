@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
+from crnn._layers import forecast
 from crnn._saving.checks import check_state, copy_of, is_learned
 from crnn._system import memory
 from crnn._training.schedule import Schedule
@@ -38,7 +39,7 @@ class Fit:
         automatic = min(max(n // 50, 4), 128)
         self.batch_size = automatic if model.batch_size == "auto" else model.batch_size
         memory.require(
-            memory.of_batch(
+            forecast.of_batch(
                 samples.sequences.lengths,
                 self.batch_size,
                 self.parameters["rnn_0/kernel"].shape,

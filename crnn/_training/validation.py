@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import _safe_indexing
 
+from crnn._system.sklearn_private import safe_indexing
 from crnn._training.trainer import Samples
 
 
@@ -71,7 +71,7 @@ def _cut(X, raw, part):
     What was read can be cut whatever X is, such as an object that only NumPy knows how to read.
     """
     if hasattr(X, "columns"):
-        return _safe_indexing(X, part)
+        return safe_indexing(X, part)
     if raw.width is not None:
         return raw.values.reshape(len(raw), raw.width, *raw.values.shape[1:])[part]
     sequences = np.split(raw.values, raw.offsets[1:-1])

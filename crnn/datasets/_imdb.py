@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import fetch_file, get_data_home
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
 
 from crnn._constraints import Interval
-from crnn._saving.archive import read_archive, write_archive
+from crnn._system.archive import read_archive, write_archive
 from crnn._system.files import write_atomically
+from crnn._system.sklearn_private import StrOptions
 from crnn._typing import checked
 from crnn.datasets._types import Ids, Options, Reviews
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.feature_extraction.text import CountVectorizer, _VectorizerMixin
-from sklearn.utils._param_validation import StrOptions
+from sklearn.feature_extraction.text import CountVectorizer
 
 from crnn._constraints import Interval
 from crnn._system import memory
-from crnn._training.listeners import CallbackSupportMixin
+from crnn._system.sklearn_callbacks import CallbackSupportMixin
+from crnn._system.sklearn_private import StrOptions, VectorizerMixin
 from crnn._typing import Documents
 from crnn.preprocessing._padding import pad_sequences
 
@@ -34,12 +34,12 @@ class BaseSequenceVectorizer(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _VectorizerMixin,
+    VectorizerMixin,
     BaseEstimator,
 ):
     """Analyses documents as CountVectorizer does, and keeps the order of the words."""
 
-    ngram_range = (1, 1)  # of _VectorizerMixin: words, one by one
+    ngram_range = (1, 1)  # of VectorizerMixin: words, one by one
 
     if TYPE_CHECKING:  # what scikit-learn gives without types
 

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from sklearn.utils import murmurhash3_32
 
 from crnn._constraints import Interval
-from crnn._training.listeners import one_task
+from crnn._system.sklearn_callbacks import one_task
 from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
-from sklearn.utils._param_validation import HasMethods, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._constraints import Interval
-from crnn._training.listeners import one_task
+from crnn._system.sklearn_callbacks import one_task
+from crnn._system.sklearn_private import HasMethods, RealNotInt
 from crnn._typing import Documents, Side, validated
 from crnn.preprocessing._documents import (
     FIRST_WORD,

@@ -1,0 +1,51 @@
+"""scikit-learn's callbacks, where its version has them."""
+
+from functools import wraps
+from typing import cast
+
+from crnn._typing import F
+
+try:
+    from sklearn.callback import CallbackSupportMixin as _CallbackSupportMixin
+    from sklearn.callback import with_callbacks
+except ImportError:  # scikit-learn before 1.9
+
+    class _CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing to support."""
+
+    def with_callbacks(method):
+        return method
+
+
+# Attributes that scikit-learn gives an estimator for the time of a fit.
+OF_A_RUNNING_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
+class CallbackSupportMixin(_CallbackSupportMixin):
+    """scikit-learn's callbacks; a copy that is made while another thread fits knows of no fit."""
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())  # at one moment, whatever the fit sets meanwhile
+        return {name: value for name, value in state.items() if name not in OF_A_RUNNING_FIT}
+
+
+def told(estimator, X, y, sample_weight=None):
+    """What scikit-learn's callbacks are told of a fit; the metadata are those of its ``score``."""
+    metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+    return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+
+
+def one_task(method: F) -> F:
+    """Tell scikit-learn's callbacks of a fit that has no parts."""
+
+    @wraps(method)
+    def wrapper(estimator, X, y=None):
+        if not hasattr(estimator, "_init_callback_context"):
+            return method(estimator, X, y)
+        task = estimator._init_callback_context()
+        task.call_on_fit_task_begin(**told(estimator, X, y))
+        result = method(estimator, X, y)
+        task.call_on_fit_task_end(**told(estimator, X, y), reconstruction_attributes={})
+        return result
+
+    return cast(F, with_callbacks(wrapper))

@@ -1,0 +1,39 @@
+"""All that crnn uses of scikit-learn beyond its public names: where a new version may break it."""
+
+from sklearn.ensemble._base import _set_random_states as set_random_states
+from sklearn.feature_extraction.text import _VectorizerMixin as VectorizerMixin
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._metadata_requests import SIMPLE_METHODS
+from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
+from sklearn.utils._missing import is_pandas_na
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
+from sklearn.utils.validation import _check_feature_names as check_feature_names
+from sklearn.utils.validation import _check_n_features as check_n_features
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+__all__ = [
+    "SIMPLE_METHODS",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "RealNotInt",
+    "StrOptions",
+    "VectorizerMixin",
+    "check_feature_names",
+    "check_n_features",
+    "check_sample_weight",
+    "is_pandas_na",
+    "routing_enabled",
+    "safe_indexing",
+    "set_random_states",
+    "validate_parameter_constraints",
+    "validate_params",
+]
