@@ -23,7 +23,7 @@ from crnn import _core
 from crnn._layers.recurrence import TILE
 
 # Arithmetic operations of tanh_f32 on a vector, counting each division, comparison and bit
-# operation as one: see crnn/_tanh.h.
+# operation as one: see crnn/_c/tanh.h.
 TANH_OPERATIONS = 16
 
 

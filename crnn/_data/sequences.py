@@ -95,8 +95,7 @@ def integer_ids(values, offsets):
     """The values as integers, which all must be in value."""
     if values.dtype.kind in "iu":
         return values
-    with np.errstate(invalid="ignore"):  # NaN and infinity are refused below
-        integers = values.astype(np.int64)
+    integers = values.astype(np.int64)
     if not np.array_equal(integers, values):
         step = np.flatnonzero(integers != values)[0]
         if np.isnan(values[step]):
@@ -130,8 +129,7 @@ def _check_range(values, offsets, n_rows):
 def series_sequences(values, offsets, dtype, n_features):
     """Check the steps of float series; a step of univariate series has one feature."""
     values = values.reshape(len(values), n_features)
-    with np.errstate(over="ignore", invalid="ignore"):  # refused below
-        steps = np.ascontiguousarray(values, dtype=dtype)
+    steps = np.ascontiguousarray(values, dtype=dtype)
     finite = np.isfinite(steps)
     if not finite.all():
         step, feature = np.argwhere(~finite)[0]

@@ -20,6 +20,7 @@ from crnn._core import ACTIVATIONS
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import integer_ids, repeat_over_skipped
+from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network
 from crnn._layers.parameters import (
@@ -29,8 +30,9 @@ from crnn._layers.parameters import (
     shapes,
 )
 from crnn._layers.workspace import Workspace
-from crnn._saving.checks import check_state, steady
+from crnn._saving.checks import check_state
 from crnn._saving.model_file import load, save
+from crnn._saving.snapshot import steady
 from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
 from crnn._system.sklearn_private import StrOptions, check_sample_weight
@@ -44,7 +46,6 @@ from crnn._training.trainer import Samples, Trainer
 from crnn._training.validation import split
 from crnn._typing import (
     Activation,
-    Floats,
     Path,
     RandomState,
     Scoring,
@@ -61,7 +62,7 @@ WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
 
-class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
+class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     """Embedding -> simple recurrent layer -> dense head, trained in epochs.
 
     A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_encode``, and
@@ -74,7 +75,6 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     history_: dict[str, list[float]]
-    weights_: dict[str, Floats]
 
     if TYPE_CHECKING:  # of scikit-learn's mixins, which have no types
 
@@ -98,7 +98,7 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_value": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [*SIZE, StrOptions({"auto"})],
         "max_iter": SIZE,
         "shuffle": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
@@ -179,99 +179,6 @@ class BaseSimpleRNN(CallbackSupportMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
-
-    @property
-    def embedding_(self) -> Floats:
-        """Vectors of the tokens, ``weights_["embedding"]``; models of series have none."""
-        return self._weight("embedding")
-
-    @property
-    def kernel_(self) -> Floats:
-        """Weights of the inputs, ``weights_["rnn_0/kernel"]``."""
-        return self._weight("rnn_0/kernel")
-
-    @property
-    def recurrent_kernel_(self) -> Floats:
-        """Weights of the state, ``weights_["rnn_0/recurrent_kernel"]``."""
-        return self._weight("rnn_0/recurrent_kernel")
-
-    @property
-    def bias_(self) -> Floats:
-        """Bias of the recurrent layer, ``weights_["rnn_0/bias"]``."""
-        return self._weight("rnn_0/bias")
-
-    @property
-    def head_kernel_(self) -> Floats:
-        """Weights of the head, ``weights_["head/kernel"]``."""
-        return self._weight("head/kernel")
-
-    @property
-    def head_bias_(self) -> Floats:
-        """Bias of the head, ``weights_["head/bias"]``."""
-        return self._weight("head/bias")
-
-    def _weight(self, name):
-        try:
-            return vars(self)["weights_"][name]
-        except KeyError:
-            raise AttributeError(
-                f"This {type(self).__name__} has no weights named {name!r}. Fit it first; only a "
-                "model of token ids has an embedding."
-            ) from None
-
-    def get_weights(self) -> list[Floats]:
-        """Copies of the weights in the order of ``weights_``, which is that of Keras.
-
-        Returns
-        -------
-        weights : list of ndarray
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        """
-        check_is_fitted(self)
-        return [array.copy() for array in self.weights_.values()]
-
-    @quiet
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Replace the weights of a fitted estimator.
-
-        Parameters
-        ----------
-        weights : list of array-like
-            Arrays of the shapes and in the order of ``get_weights``.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            If number, shapes or values do not fit; the estimator is left as it was.
-
-        Examples
-        --------
-        >>> from crnn import SimpleRNNClassifier
-        >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]], [1, 0, 1, 0]
-        >>> clf = SimpleRNNClassifier(8, random_state=0).fit(X, y)
-        >>> other = SimpleRNNClassifier(8, random_state=1).fit(X, y)
-        >>> other.set_weights(clf.get_weights())
-        >>> bool((other.predict_proba(X) == clf.predict_proba(X)).all())
-        True
-        """
-        check_is_fitted(self)
-        if len(weights) != len(self.weights_):
-            raise ValueError(
-                f"weights has {len(weights)} arrays, but this {type(self).__name__} has "
-                f"{len(self.weights_)}: {list(self.weights_)}. Pass one for each, in this order."
-            )
-        arrays = dict(zip(self.weights_, weights, strict=True))
-        check_shapes(arrays, {name: array.shape for name, array in self.weights_.items()})
-        arrays = as_parameters(arrays, self.dtype, copy=True)
-        for name, array in arrays.items():
-            assert_all_finite(array, input_name=f"weights of {name!r}")
-        self.weights_ = arrays
 
     @validated
     def resume(

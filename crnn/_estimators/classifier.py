@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 from crnn._constraints import ClassWeights
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
-from crnn._saving.checks import steady
+from crnn._saving.snapshot import steady
 from crnn._system.sklearn_private import StrOptions
 from crnn._training.fit import unchanged_on_error
 from crnn._training.trainer import Trainer

@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
-from crnn._saving.checks import steady
+from crnn._saving.snapshot import steady
 from crnn._training.fit import unchanged_on_error
 from crnn._training.trainer import Trainer
 from crnn._typing import Floats, SequencesLike, validated

@@ -18,11 +18,11 @@ def of_weights(shapes, itemsize, optimizer, early_stopping):
 
     There are three, one to train, one of the last whole epoch and one of the epoch before, and with
     early stopping two more while one best epoch takes the place of another. Before, they are drawn
-    one by one in double precision, the recurrent ones by a decomposition that takes several arrays.
+    one by one in double precision, the recurrent ones with two arrays of their size beside.
     """
     sizes = [prod(shape) for shape in shapes.values()]
     copies = 5 if early_stopping else 3
-    drawing = sum(sizes) * itemsize + 8 * max(*sizes, 5 * prod(shapes["rnn_0/recurrent_kernel"]))
+    drawing = sum(sizes) * itemsize + 8 * max(*sizes, 3 * prod(shapes["rnn_0/recurrent_kernel"]))
     return max(drawing, copies * (1 + MEMORIES[optimizer]) * sum(sizes) * itemsize)
 
 

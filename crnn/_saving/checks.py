@@ -4,22 +4,16 @@ Pickles and files may be damaged or made up. Whatever comes from one is checked 
 kernel that does not look at every number reads it.
 """
 
-from functools import wraps
 from numbers import Integral
-from typing import Any, cast
 
 import numpy as np
 
 from crnn._constraints import is_number
 from crnn._layers.parameters import check_shapes, shapes
+from crnn._saving.snapshot import is_learned
 from crnn._system.sklearn_private import validate_parameter_constraints
 from crnn._system.streams import check_stream
-from crnn._typing import F, quiet
 
-PRIVATE = (
-    "_rng", "_optimizer_state", "_plan", "_progress", "_split_seed", "_multilabel",
-    "_one_dimensional",
-)  # fmt: skip
 RULES = ("RMSprop", "SGD", "Adam")
 MEMORIES = ("velocities", "moments", "touched")
 
@@ -52,33 +46,6 @@ def check_state(estimator):
     )
     if "_plan" in state:
         _check_plan(estimator, state["_plan"], arrays)
-
-
-def is_learned(name):
-    """Whether an attribute of an estimator is what a fit has made, and not a parameter."""
-    return name in PRIVATE or (name.endswith("_") and not name.startswith("_"))
-
-
-def copy_of(estimator):
-    """An estimator with the same attributes, which are not copied themselves."""
-    copy = type(estimator).__new__(type(estimator))
-    copy.__dict__ = dict(vars(estimator))
-    return copy
-
-
-def steady(method: F) -> F:
-    """Have a method read the estimator as it is now, whatever other threads do to it, quietly."""
-
-    @wraps(method)
-    def wrapper(estimator: Any, *args: Any, **kwargs: Any) -> Any:
-        copy = copy_of(estimator)
-        try:
-            return method(copy, *args, **kwargs)
-        except (KeyError, TypeError):
-            copy._validate_params()  # of which one that was set since the fit may be the cause
-            raise
-
-    return quiet(cast(F, wrapper))
 
 
 def _require(condition, message):
@@ -118,8 +85,7 @@ def _check_weights(state, dtype):
             f"{what} is not an array of float32 or float64",
         )
         _require(array.ndim in (1, 2) and array.size > 0, f"{what} has shape {array.shape}")
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(array.astype(dtype, copy=False)).all()
+        finite = np.isfinite(array.astype(dtype, copy=False)).all()
         _require(finite, f"{what} contains NaN or infinity as {dtype}")
     needed = shapes(vocabulary_size=None, n_features=1, units=1, n_outputs=1).keys()
     _require(

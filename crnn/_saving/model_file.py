@@ -12,7 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from sklearn import config_context
 
-from crnn._saving.checks import check_state, is_learned
+from crnn._saving.checks import check_state
+from crnn._saving.snapshot import is_learned
 from crnn._system.archive import read_archive, write_archive
 from crnn._system.files import open_to_read, write_to
 from crnn._system.sklearn_private import SIMPLE_METHODS

@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 
 from crnn._layers import forecast
-from crnn._saving.checks import check_state, copy_of, is_learned
+from crnn._saving.checks import check_state
+from crnn._saving.snapshot import copy_of, is_learned
 from crnn._system import memory
 from crnn._training.schedule import Schedule
 from crnn._training.scoring import Scorers

@@ -1,0 +1,110 @@
+"""The weights of a fitted estimator, by name."""
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_is_fitted
+
+from crnn._layers.parameters import as_parameters, check_shapes
+from crnn._typing import Floats, quiet
+
+
+class FittedWeights:
+    """``weights_``, properties that give its arrays, and Keras's way in and out."""
+
+    weights_: dict[str, Floats]
+    dtype: str
+
+    @property
+    def embedding_(self) -> Floats:
+        """Vectors of the tokens, ``weights_["embedding"]``; models of series have none."""
+        return self._weight("embedding")
+
+    @property
+    def kernel_(self) -> Floats:
+        """Weights of the inputs, ``weights_["rnn_0/kernel"]``."""
+        return self._weight("rnn_0/kernel")
+
+    @property
+    def recurrent_kernel_(self) -> Floats:
+        """Weights of the state, ``weights_["rnn_0/recurrent_kernel"]``."""
+        return self._weight("rnn_0/recurrent_kernel")
+
+    @property
+    def bias_(self) -> Floats:
+        """Bias of the recurrent layer, ``weights_["rnn_0/bias"]``."""
+        return self._weight("rnn_0/bias")
+
+    @property
+    def head_kernel_(self) -> Floats:
+        """Weights of the head, ``weights_["head/kernel"]``."""
+        return self._weight("head/kernel")
+
+    @property
+    def head_bias_(self) -> Floats:
+        """Bias of the head, ``weights_["head/bias"]``."""
+        return self._weight("head/bias")
+
+    def _weight(self, name):
+        try:
+            return vars(self)["weights_"][name]
+        except KeyError:
+            raise AttributeError(
+                f"This {type(self).__name__} has no weights named {name!r}. Fit it first; only a "
+                "model of token ids has an embedding."
+            ) from None
+
+    def get_weights(self) -> list[Floats]:
+        """Copies of the weights in the order of ``weights_``, which is that of Keras.
+
+        Returns
+        -------
+        weights : list of ndarray
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        return [array.copy() for array in self.weights_.values()]
+
+    @quiet
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replace the weights of a fitted estimator.
+
+        Parameters
+        ----------
+        weights : list of array-like
+            Arrays of the shapes and in the order of ``get_weights``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If number, shapes or values do not fit; the estimator is left as it was.
+
+        Examples
+        --------
+        >>> from crnn import SimpleRNNClassifier
+        >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]], [1, 0, 1, 0]
+        >>> clf = SimpleRNNClassifier(8, random_state=0).fit(X, y)
+        >>> other = SimpleRNNClassifier(8, random_state=1).fit(X, y)
+        >>> other.set_weights(clf.get_weights())
+        >>> bool((other.predict_proba(X) == clf.predict_proba(X)).all())
+        True
+        """
+        check_is_fitted(self)
+        if len(weights) != len(self.weights_):
+            raise ValueError(
+                f"weights has {len(weights)} arrays, but this {type(self).__name__} has "
+                f"{len(self.weights_)}: {list(self.weights_)}. Pass one for each, in this order."
+            )
+        arrays = dict(zip(self.weights_, weights, strict=True))
+        check_shapes(arrays, {name: array.shape for name, array in self.weights_.items()})
+        arrays = as_parameters(arrays, self.dtype, copy=True)
+        for name, array in arrays.items():
+            assert_all_finite(array, input_name=f"weights of {name!r}")
+        self.weights_ = arrays
