@@ -44,22 +44,23 @@ def test_pack(benchmark, job):
 
 def test_forward(benchmark, job):
     trainer, samples, _ = job
-    benchmark(trainer.network.forward, trainer.pack(samples.sequences, np.arange(BATCH)))
+    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(True)
+    benchmark(trainer.network.features, batch, run)
 
 
 def test_backward(benchmark, job):
     trainer, samples, _ = job
-    batch = trainer.pack(samples.sequences, np.arange(BATCH))
-    grad_logits = np.full_like(trainer.network.forward(batch), 1e-3)
-    benchmark(trainer.network.backward, batch, grad_logits)
+    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(True)
+    features, backward = trainer.network.features(batch, run)
+    benchmark(backward, np.full_like(features, 1e-3))
 
 
 def test_update(benchmark, job):
     trainer, samples, optimizer = job
-    batch = trainer.pack(samples.sequences, np.arange(BATCH))
-    grad_logits = np.full_like(trainer.network.forward(batch), 1e-3)
-    gradients = trainer.network.backward(batch, grad_logits)
-    benchmark(optimizer.step, trainer.network.parameters, gradients, 1)
+    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(True)
+    rest = samples.targets[:BATCH], samples.weights[:BATCH], BATCH
+    _, gradients = trainer.network.gradients(batch, run, trainer.objective, *rest)
+    benchmark(optimizer.step, trainer.weights, gradients, 1)
 
 
 def test_predict(benchmark, job):

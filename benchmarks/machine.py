@@ -17,7 +17,7 @@ def cpu():
 def training(clf, X, y):
     """What a fitted classifier trains with: its trainer, the samples and an optimiser."""
     samples = clf._weighed(clf._samples(*clf._read(X, y, None, reset=False)))
-    return clf._trainer(copy=True), samples, clf._new_optimizer()
+    return clf._trainer(), samples, clf._new_optimizer()
 
 
 def describe(modules):

@@ -115,7 +115,7 @@ def stages(trainer, samples, optimizer):
         names, lambda: trainer.train_epoch(*samples, indices, BATCH, optimizer)
     )  # in a step: projection then head, paddings then reviews, and backward the other way round
     batch = trainer.pack(samples.sequences, indices)
-    E, H = trainer.network.parameters["rnn_0/kernel"].shape
+    E, H = trainer.weights["rnn_0/kernel"].shape
     N, D = batch.n_transitions, len(batch.ids)
     values, sums = np.ones((N, H), "f4"), np.empty((D, H), "f4")
     scatter = values, batch.rows[:N], sums

@@ -68,13 +68,13 @@ def backward(
     grad_recurrent_kernel: _Floats,
 ) -> None: ...
 def sigmoid_cross_entropy(
-    logits: _Floats, targets: _Floats, weights: _Floats, grad_logits: _Floats
+    logits: _Floats, targets: _Floats, weights: _Floats, normalizer: float, grad_logits: _Floats
 ) -> tuple[float, float]: ...
 def softmax_cross_entropy(
-    logits: _Floats, targets: _Int32, weights: _Floats, grad_logits: _Floats
+    logits: _Floats, targets: _Int32, weights: _Floats, normalizer: float, grad_logits: _Floats
 ) -> tuple[float, float]: ...
 def squared_error(
-    logits: _Floats, targets: _Floats, weights: _Floats, grad_logits: _Floats
+    logits: _Floats, targets: _Floats, weights: _Floats, normalizer: float, grad_logits: _Floats
 ) -> tuple[float, float]: ...
 def rmsprop(
     weights: _Floats,

@@ -727,7 +727,8 @@ def sigmoid_cross_entropy(
     const floating[:, ::1] logits,    # IN  (B, K)
     const floating[:, ::1] targets,   # IN  (B, K)  0 or 1
     const floating[::1] weights,      # IN  (B,)
-    floating[:, ::1] grad_logits,     # OUT (B, K)  gradient of the weighted mean over B
+    double normalizer,
+    floating[:, ::1] grad_logits,     # OUT (B, K)  gradient of the weighted sum / normalizer
 ):
     """Binary cross-entropy from the logit, averaged over the K outputs.
 
@@ -750,7 +751,7 @@ def sigmoid_cross_entropy(
                 p = 1 / (1 + e) if z >= 0 else e / (1 + e)
                 loss += weights[i] * ((z if z > 0 else 0) - z * y + log1p(e)) / K
                 correct += weights[i] * ((z > 0) == (y > 0.5)) / K
-                grad_logits[i, j] = <floating> (weights[i] * (p - y) / (B * K))
+                grad_logits[i, j] = <floating> (weights[i] * (p - y) / (normalizer * K))
     return loss, correct
 
 
@@ -758,7 +759,8 @@ def softmax_cross_entropy(
     const floating[:, ::1] logits,  # IN  (B, K)
     const int32_t[::1] targets,     # IN  (B,)  class numbers
     const floating[::1] weights,    # IN  (B,)
-    floating[:, ::1] grad_logits,   # OUT (B, K)  gradient of the weighted mean over B
+    double normalizer,
+    floating[:, ::1] grad_logits,   # OUT (B, K)  gradient of the weighted sum / normalizer
 ):
     """Softmax cross-entropy, log sum_k exp(z_k) - z_y, with derivative softmax(z) - onehot(y).
 
@@ -783,7 +785,7 @@ def softmax_cross_entropy(
                 total += exp(logits[i, j] - largest)
             for j in range(K):
                 grad_logits[i, j] = <floating> (
-                    weights[i] * (exp(logits[i, j] - largest) / total - (j == targets[i])) / B)
+                    weights[i] * (exp(logits[i, j] - largest) / total - (j == targets[i])) / normalizer)
             loss += weights[i] * (log(total) + largest - logits[i, targets[i]])
             correct += weights[i] * (best == targets[i])
     return loss, correct
@@ -793,7 +795,8 @@ def squared_error(
     const floating[:, ::1] logits,   # IN  (B, K)  the predictions: the head has no activation
     const floating[:, ::1] targets,  # IN  (B, K)
     const floating[::1] weights,     # IN  (B,)
-    floating[:, ::1] grad_logits,    # OUT (B, K)  gradient of the weighted mean over B
+    double normalizer,
+    floating[:, ::1] grad_logits,    # OUT (B, K)  gradient of the weighted sum / normalizer
 ):
     """(z - y)^2, averaged over the K outputs, with derivative 2 (z - y) / K.
 
@@ -810,7 +813,7 @@ def squared_error(
                 d = <double> logits[i, j] - targets[i, j]
                 loss += weights[i] * d * d / K
                 distance += weights[i] * fabs(d) / K
-                grad_logits[i, j] = <floating> (2 * weights[i] * d / (B * K))
+                grad_logits[i, j] = <floating> (2 * weights[i] * d / (normalizer * K))
     return loss, distance
 
 

@@ -137,25 +137,25 @@ def backward(
         grad_initial[i] = dh
 
 
-def sigmoid_cross_entropy(logits, targets, weights, grad_logits):
-    B, K = logits.shape
+def sigmoid_cross_entropy(logits, targets, weights, normalizer, grad_logits):
+    K = logits.shape[1]
     losses = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
-    grad_logits[:] = weights[:, None] * (expit(logits) - targets) / (B * K)
+    grad_logits[:] = weights[:, None] * (expit(logits) - targets) / (normalizer * K)
     correct = (logits > 0) == (targets > 0.5)
     return weights @ losses.mean(axis=1), weights @ correct.mean(axis=1)
 
 
-def softmax_cross_entropy(logits, targets, weights, grad_logits):
+def softmax_cross_entropy(logits, targets, weights, normalizer, grad_logits):
     B, K = logits.shape
     losses = -log_softmax(logits, axis=1)[np.arange(B), targets]
-    grad_logits[:] = weights[:, None] * (softmax(logits, axis=1) - np.eye(K)[targets]) / B
+    grad_logits[:] = weights[:, None] * (softmax(logits, axis=1) - np.eye(K)[targets]) / normalizer
     return weights @ losses, weights @ (logits.argmax(axis=1) == targets)
 
 
-def squared_error(logits, targets, weights, grad_logits):
-    B, K = logits.shape
+def squared_error(logits, targets, weights, normalizer, grad_logits):
+    K = logits.shape[1]
     gap = logits - targets
-    grad_logits[:] = 2 * weights[:, None] * gap / (B * K)
+    grad_logits[:] = 2 * weights[:, None] * gap / (normalizer * K)
     return weights @ (gap**2).mean(axis=1), weights @ abs(gap).mean(axis=1)
 
 

@@ -49,7 +49,7 @@ def arguments(kernel):
         },
         "softmax_cross_entropy": {
             "logits": floats(B, 3), "targets": ints(0, 1, 2), "weights": floats(B),
-            "grad_logits": floats(B, 3),
+            "normalizer": B, "grad_logits": floats(B, 3),
         },
         "rmsprop": {
             "weights": floats(N, H), "grads": floats(2, H), "velocities": floats(N, H),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crnn import SimpleRNN, SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
-from crnn._training import trainer as training
+from crnn._layers import predictor
 
 METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "hidden_states"]
 
@@ -69,7 +69,7 @@ def test_predictions_of_large_and_small_logits(n_classes, scale, method):
 @pytest.mark.parametrize("long", [0, 2**28])
 def test_threads_have_the_same_rules(monkeypatch, long):
     """What takes long runs in a thread beside that of the caller."""
-    monkeypatch.setattr(training, "LONG", long)
+    monkeypatch.setattr(predictor, "LONG", long)
     with np.errstate(all="warn"):  # an error by the settings of pytest
         X, y, _ = data()
         clf = SimpleRNNClassifier(4, activation="linear", max_iter=2, random_state=0).fit(X, y)

@@ -327,9 +327,9 @@ def test_sigmoid_cross_entropy(K, dtype):
     targets = rng.integers(0, 2, (40, K)).astype(dtype)
     weights = rng.uniform(size=40).astype(dtype)
     got_grad, grad = np.empty_like(logits), np.empty((40, K))
-    got = _core.sigmoid_cross_entropy(logits, targets, weights, got_grad)
+    got = _core.sigmoid_cross_entropy(logits, targets, weights, 7, got_grad)
     wanted = _reference.sigmoid_cross_entropy(
-        logits.astype(np.float64), targets, weights.astype(np.float64), grad
+        logits.astype(np.float64), targets, weights.astype(np.float64), 7, grad
     )
     assert_close(got, wanted, dtype)
     assert_close(got_grad, grad, dtype)
@@ -343,9 +343,9 @@ def test_softmax_cross_entropy(dtype):
     targets = rng.integers(0, 5, 40).astype(np.int32)
     weights = rng.uniform(size=40).astype(dtype)
     got_grad, grad = np.empty_like(logits), np.empty((40, 5))
-    got = _core.softmax_cross_entropy(logits, targets, weights, got_grad)
+    got = _core.softmax_cross_entropy(logits, targets, weights, 7, got_grad)
     wanted = _reference.softmax_cross_entropy(
-        logits.astype(np.float64), targets, weights.astype(np.float64), grad
+        logits.astype(np.float64), targets, weights.astype(np.float64), 7, grad
     )
     assert_close(got, wanted, dtype)
     assert_close(got_grad, grad, dtype)
@@ -358,9 +358,9 @@ def test_squared_error(K, dtype):
     logits, targets = (rng.normal(size=(40, K)).astype(dtype) for _ in range(2))
     weights = rng.uniform(size=40).astype(dtype)
     got_grad, grad = np.empty_like(logits), np.empty((40, K))
-    got = _core.squared_error(logits, targets, weights, got_grad)
+    got = _core.squared_error(logits, targets, weights, 7, got_grad)
     exact = [a.astype(np.float64) for a in (logits, targets, weights)]
-    assert_close(got, _reference.squared_error(*exact, grad), dtype)
+    assert_close(got, _reference.squared_error(*exact, 7, grad), dtype)
     assert_close(got_grad, grad, dtype)
 
 

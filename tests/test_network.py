@@ -9,10 +9,10 @@ from threadpoolctl import threadpool_limits
 from crnn import SimpleRNNClassifier
 from crnn._data import batches
 from crnn._data.sequences import offsets_of, series_sequences, token_sequences
-from crnn._layers.network import Network, RowGradient
-from crnn._layers.parameters import shapes
-from crnn._layers.workspace import Workspace
-from crnn._training import trainer as training
+from crnn._layers import predictor
+from crnn._layers.network import Network, Sizes
+from crnn._layers.steps import RowGradient
+from crnn._training.losses import objective_for
 from crnn._training.optimizers import SGD, Adam, RMSprop
 from crnn._training.trainer import Trainer
 
@@ -70,18 +70,20 @@ def trainer_for(
 ):
     tokens = sequences.are_tokens
     rng = np.random.default_rng(1)
+    sizes = Sizes(
+        vocabulary_size=vocabulary_size if tokens else None,
+        n_features=E if tokens else F,
+        units=units,
+        n_outputs=n_outputs,
+    )
+    network = Network(sizes, activation=activation)
     # About a contraction, so that rounding errors do not grow along the sequence.
-    parameters = {
+    weights = {
         name: rng.normal(0, 0.6 / np.sqrt(units), shape).astype(dtype)
-        for name, shape in shapes(
-            vocabulary_size=vocabulary_size if tokens else None,
-            n_features=E if tokens else F,
-            units=units,
-            n_outputs=n_outputs,
-        ).items()
+        for name, shape in network.shapes.items()
     }
     out_activation = out_activation or ("logistic" if n_outputs == 1 else "softmax")
-    return Trainer(Network(parameters, activation, 1, Workspace()), 1, out_activation)
+    return Trainer(network, weights, 1, objective_for(out_activation, n_outputs))
 
 
 def targets_and_weights(n, n_outputs, dtype):
@@ -94,17 +96,22 @@ def targets_and_weights(n, n_outputs, dtype):
 
 def loss_and_gradients(trainer, sequences, targets, weights):
     """Mean loss of all sequences as one batch, logits and dense gradients."""
-    network, n = trainer.network, len(sequences)
+    n = len(sequences)
+    logits = trainer.logits(sequences)
     batch = trainer.pack(sequences, np.arange(n))
-    logits = network.forward(batch)
-    grad_logits = np.empty_like(logits)
-    total, _ = trainer.losses(logits, targets[batch.order], weights[batch.order], grad_logits)
-    gradients = network.backward(batch, grad_logits)
+    totals, gradients = trainer.network.gradients(
+        batch,
+        trainer.start_pass(training=True),
+        trainer.objective,
+        targets[batch.order],
+        weights[batch.order],
+        n,
+    )
     if sequences.are_tokens:
-        dense = np.zeros_like(network.parameters["embedding"])
+        dense = np.zeros_like(trainer.weights["embedding"])
         dense[gradients["embedding"].ids] = gradients["embedding"].rows
         gradients["embedding"] = dense
-    return total / n, logits[np.argsort(batch.order)], gradients
+    return totals[0] / n, logits, gradients
 
 
 def assert_close(got, wanted, tolerance):
@@ -115,7 +122,7 @@ def assert_close(got, wanted, tolerance):
 
 
 def check_central_differences(trainer, sequences, targets, weights, eps=1e-5):
-    parameters = trainer.network.parameters
+    parameters = trainer.weights
     gradients = loss_and_gradients(trainer, sequences, targets, weights)[2]
     assert gradients.keys() == parameters.keys()
     for name, array in parameters.items():
@@ -187,10 +194,10 @@ def test_projection_of_distinct_tokens_is_exact(many, monkeypatch):
     monkeypatch.setattr(batches, "MANY", many)
     tokens = as_tokens(ids_with_zeros_anywhere(), keep_pads=True)
     trainer = trainer_for(tokens, 1, "float64")
-    weights = dict(trainer.network.parameters)
+    weights = dict(trainer.weights)
     steps = weights.pop("embedding")[tokens.values]
     series = series_sequences(steps, np.append(tokens.starts, len(steps)), "float64", E)
-    plain = Trainer(Network(weights, "tanh", 1, Workspace()), 1, "logistic")
+    plain = Trainer(Network(Sizes(None, E, H, 1)), weights, 1, trainer.objective)
     rest = targets_and_weights(len(tokens), 1, "float64")
     mean, logits, gradients = loss_and_gradients(trainer, tokens, *rest)
     wanted_mean, wanted_logits, wanted = loss_and_gradients(plain, series, *rest)
@@ -211,7 +218,7 @@ def test_ten_thousand_steps():
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(monkeypatch):
-    monkeypatch.setattr(training, "CHUNK_NUMBERS", 10_000)
+    monkeypatch.setattr(predictor, "CHUNK_NUMBERS", 10_000)
     X = padded_ids(np.arange(4000) % 100, T=100).astype(np.int32)
     y = np.arange(len(X)) % 2
     peaks = []
@@ -298,16 +305,16 @@ def test_same_bits_for_the_same_random_state_and_any_threads(dtype):
         assert not np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("method", ["logits", "last_states", "paths"])
+@pytest.mark.parametrize("method", ["logits", "features", "every_state"])
 @pytest.mark.parametrize("kind", ["tokens", "series"])
 def test_chunks_do_not_show(kind, method, monkeypatch):
     if kind == "tokens":
-        sequences = as_tokens(ragged_ids(), keep_pads=method == "paths")
+        sequences = as_tokens(ragged_ids(), keep_pads=method == "every_state")
     else:
         sequences = as_series([*range(30), 0], "float32")
     trainer = trainer_for(sequences, 3, "float32")
     together = getattr(trainer, method)(sequences)
-    monkeypatch.setattr(training, "CHUNK_NUMBERS", 60)
+    monkeypatch.setattr(predictor, "CHUNK_NUMBERS", 60)
     assert len(list(trainer.chunks(sequences))) > 5
     chunked = getattr(trainer, method)(sequences)
     np.testing.assert_allclose(chunked, together, rtol=1e-6, atol=1e-7)

@@ -11,6 +11,7 @@ from crnn import SimpleRNN, SimpleRNNClassifier, _core
 from crnn._data.batches import pack
 from crnn._data.sequences import Sequences
 from crnn._layers import forecast
+from crnn._layers.network import Network, Sizes
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
@@ -117,9 +118,9 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
         H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
     )
     clf.fit(X[:4], [0, 1, 0, 1])
-    shapes = {"embedding": (V, E), "rnn_0/kernel": (E, H), "rnn_0/recurrent_kernel": (H, H)}
-    weights = forecast.of_weights(shapes, 4, optimizer, early_stopping)
-    batch = forecast.of_batch(np.full(400, T), B, (E, H), 4, V)
+    network, n_memories = Network(Sizes(V, E, H, 1)), 2 if optimizer == "adam" else 1
+    weights = forecast.of_weights(network.parameters, 4, n_memories, early_stopping)
+    batch = forecast.of_batch(np.full(400, T), B, network, V, 4)
     tracemalloc.start()
     clf.fit(X, X[:, 0] % 2)
     taken = tracemalloc.get_traced_memory()[1]

@@ -24,7 +24,8 @@ from scipy.special import expit, softmax
 from test_trace import NAMES, OPTIMIZERS, Rule, loss_and_gradients
 
 from crnn import SimpleRNNClassifier
-from crnn._layers.parameters import draw, shapes
+from crnn._layers.network import Network, Sizes
+from crnn._layers.parameters import draw
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 V, E = 6, 3
@@ -47,8 +48,8 @@ class Plain:
         self.n_classes, self.kind = n_classes, kind
         self.rng = np.random.RandomState(seed)
         outputs = 1 if n_classes == 2 else n_classes
-        wanted = shapes(vocabulary_size=V, n_features=E, units=units, n_outputs=outputs)
-        self.weights = list(draw(self.rng, wanted, "float64").values())
+        table = Network(Sizes(V, E, units, outputs)).parameters
+        self.weights = list(draw(table, self.rng, "float64").values())
         self.rules = [Rule(kind, OPTIONS[kind]) for _ in self.weights]
         self.n_epochs = 0
 

@@ -22,14 +22,9 @@ from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import integer_ids, repeat_over_skipped
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
-from crnn._layers.network import Network
-from crnn._layers.parameters import (
-    as_parameters,
-    check_shapes,
-    draw,
-    shapes,
-)
-from crnn._layers.workspace import Workspace
+from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.parameters import as_arrays, check_shapes, draw
+from crnn._layers.predictor import Predictor
 from crnn._saving.checks import check_state
 from crnn._saving.model_file import load, save
 from crnn._saving.snapshot import steady
@@ -40,6 +35,7 @@ from crnn._system.streams import own_stream
 from crnn._system.threads import n_threads_for
 from crnn._training.fit import Fit, fingerprint, unchanged_on_error
 from crnn._training.listeners import Epochs
+from crnn._training.losses import objective_for
 from crnn._training.optimizers import SGD, Adam, RMSprop
 from crnn._training.schedule import new_plan, new_progress
 from crnn._training.trainer import Samples, Trainer
@@ -262,7 +258,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             If the states after all timesteps are more than the machine holds.
         """
         if not return_sequences:
-            return self._run(X, Trainer.last_states)
+            return self._run(X, Predictor.features)
         check_is_fitted(self)
         raw = read(self, X, reset=False)
         sequences = self._sequences(raw, keep_pads=True)
@@ -272,12 +268,12 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             f"States after {len(raw.values)} timesteps",
             "Pass fewer sequences at a time, or shorter ones.",
         )
-        paths = self._compute(Trainer.paths, sequences)
-        if len(paths) < len(raw.values):
-            paths = repeat_over_skipped(paths, raw.values != 0, raw.offsets)
+        states = self._compute(Predictor.every_state, sequences)
+        if len(states) < len(raw.values):
+            states = repeat_over_skipped(states, raw.values != 0, raw.offsets)
         if raw.width is None:
-            return np.split(paths, raw.offsets[1:-1])
-        return paths.reshape(len(raw), raw.width, -1)
+            return np.split(states, raw.offsets[1:-1])
+        return states.reshape(len(raw), raw.width, -1)
 
     @steady
     def save(self, path: Path | IO[bytes]) -> None:
@@ -362,7 +358,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
             if not resume:
                 model._prepare(raw, y)
-            check_shapes(model.weights_, model._shapes(raw))
+            check_shapes(model.weights_, model._network(model._sizes(raw)).shapes)
             model._warn_of_unknown(raw)
             parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
@@ -425,26 +421,25 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         self._learn_target(y)
         self._rng = own_stream(self.random_state)
         vars(self).pop("weights_", None)  # those of an earlier fit do not matter
-        shapes = self._shapes(raw)
+        network, optimizer = self._network(self._sizes(raw)), OPTIMIZERS[self.optimizer]
         memory.require(
             forecast.of_weights(
-                shapes, np.dtype(self.dtype).itemsize, self.optimizer, self.early_stopping
+                network.parameters,
+                np.dtype(self.dtype).itemsize,
+                optimizer.n_memories,
+                self.early_stopping,
             ),
-            f"Training with weights of the shapes {shapes}",
+            f"Training with weights of the shapes {network.shapes}",
             "Lower vocabulary_size, embedding_dim or units.",
         )
-        parameters = draw(self._rng, shapes, self.dtype)
-        if "embedding" in parameters and self.vocabulary_size is None:
-            unknown = np.zeros((1, self.embedding_dim), self.dtype)
-            parameters["embedding"] = np.concatenate([parameters["embedding"], unknown])
-        self.weights_ = parameters
+        self.weights_ = draw(network.parameters, self._rng, self.dtype)
         self._optimizer_state = self._new_optimizer().state
         self._progress, self._split_seed = new_progress(), None
         self.history_ = {}
         self.n_iter_ = 0
 
-    def _shapes(self, raw):
-        """Shapes of the weights that parameters and data ask for."""
+    def _sizes(self, raw):
+        """Sizes of the network that parameters and data ask for."""
         continuing = hasattr(self, "embedding_")
         V, F = None, raw.n_features
         if continuing or raw.are_tokens(self.input):
@@ -452,13 +447,19 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
-            V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
-            if V > MOST_IDS:
+            highest = int(integer_ids(raw.values, raw.offsets).max(initial=0))
+            if highest >= MOST_IDS:
                 raise ValueError(
-                    f"X contains the token id {V - 1}, but at most {MOST_IDS - 1} is "
+                    f"X contains the token id {highest}, but at most {MOST_IDS - 1} is "
                     "possible. Number the words from 1, or set input='series' for integer series."
                 )
-        return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
+            V = highest + 2  # and a row for unknown ids
+        return Sizes(V, F, self.units, self.n_outputs_)
+
+    def _network(self, sizes):
+        return Network(
+            sizes, activation=self.activation, open_vocabulary=self.vocabulary_size is None
+        )
 
     def _warn_of_unknown(self, raw):
         """Ids that an earlier call has not seen are read as unknown, in training too."""
@@ -475,9 +476,13 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             )
 
     def _new_optimizer(self):
+        table = self._network(sizes_of(self.weights_)).parameters
         options = {
-            "alpha": self.alpha, "clip_norm": self.clip_norm, "clip_value": self.clip_value
-        }  # fmt: skip
+            "alpha": self.alpha,
+            "penalized": [name for name, parameter in table.items() if parameter.penalized],
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
+        }
         if self.optimizer == "sgd":
             options |= {"momentum": self.momentum, "nesterov": self.nesterovs_momentum}
         return OPTIMIZERS[self.optimizer](self.learning_rate, **options)
@@ -514,7 +519,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
-        check_shapes(self.weights_, self._shapes(raw))
+        check_shapes(self.weights_, self._network(self._sizes(raw)).shapes)
         self._warn_of_unknown(raw)
         self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
@@ -531,7 +536,9 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         return self._compute(method, sequences)
 
     def _compute(self, method, sequences):
-        out = method(self._trainer(), sequences)
+        weights = as_arrays(self.weights_, self.dtype)
+        network = self._network(sizes_of(weights))
+        out = method(Predictor(network, weights, n_threads_for(self.n_jobs)), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
                 "The network produced NaN or infinity; scale X to about unit size, or check "
@@ -539,11 +546,12 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             )
         return out
 
-    def _trainer(self, copy=None):
-        """The network with the fitted attributes as its weights."""
-        n_threads = n_threads_for(self.n_jobs)
-        parameters = as_parameters(self.weights_, self.dtype, copy=copy)
-        network = Network(
-            parameters, self.activation, n_threads, Workspace(), self.vocabulary_size is None
+    def _trainer(self):
+        """What trains a copy of the weights."""
+        weights = as_arrays(self.weights_, self.dtype, copy=True)
+        return Trainer(
+            self._network(sizes_of(weights)),
+            weights,
+            n_threads_for(self.n_jobs),
+            objective_for(self.out_activation_, self.n_outputs_),
         )
-        return Trainer(network, n_threads, self.out_activation_)

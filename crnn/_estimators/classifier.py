@@ -15,10 +15,10 @@ from sklearn.utils.validation import column_or_1d
 from crnn._constraints import ClassWeights
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
+from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import steady
 from crnn._system.sklearn_private import StrOptions
 from crnn._training.fit import unchanged_on_error
-from crnn._training.trainer import Trainer
 from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, validated
 
 
@@ -245,7 +245,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ValueError
             If X is not of the kind, width or range that the model was fitted on.
         """
-        logits = self._run(X, Trainer.logits)
+        logits = self._run(X, Predictor.logits)
         return logits if self._multilabel or logits.shape[1] > 1 else logits[:, 0]
 
     @steady

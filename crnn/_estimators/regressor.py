@@ -9,9 +9,9 @@ from sklearn.utils import check_array
 
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
+from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import steady
 from crnn._training.fit import unchanged_on_error
-from crnn._training.trainer import Trainer
 from crnn._typing import Floats, SequencesLike, validated
 
 
@@ -136,7 +136,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         ValueError
             If X is not of the kind, width or range that the model was fitted on.
         """
-        outputs = self._run(X, Trainer.logits).astype(np.float64)
+        outputs = self._run(X, Predictor.logits).astype(np.float64)
         return outputs[:, 0] if self._one_dimensional else outputs
 
     def __sklearn_tags__(self):

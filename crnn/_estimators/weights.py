@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
-from crnn._layers.parameters import as_parameters, check_shapes
+from crnn._layers.parameters import as_arrays, check_shapes
 from crnn._typing import Floats, quiet
 
 
@@ -104,7 +104,7 @@ class FittedWeights:
             )
         arrays = dict(zip(self.weights_, weights, strict=True))
         check_shapes(arrays, {name: array.shape for name, array in self.weights_.items()})
-        arrays = as_parameters(arrays, self.dtype, copy=True)
+        arrays = as_arrays(arrays, self.dtype, copy=True)
         for name, array in arrays.items():
             assert_all_finite(array, input_name=f"weights of {name!r}")
         self.weights_ = arrays

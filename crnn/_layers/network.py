@@ -1,119 +1,94 @@
-"""The whole network on one batch: embedding -> recurrence -> dense head."""
+"""A network is a chain of layers and a head.
+
+A layer names its ``parameters``, and ``forward(x, run)`` returns its output and the way back: a
+function from the gradient of the output to that of x and those of its parameters, by name.
+"""
 
 from typing import NamedTuple
 
-import numpy as np
+from crnn._layers.embedding import Embedding, SeriesInput
+from crnn._layers.head import Head
+from crnn._layers.recurrent import Recurrent
 
-from crnn import _core
-from crnn._layers.recurrence import Recurrence
+
+class Sizes(NamedTuple):
+    """What the shapes of all weights follow from."""
+
+    vocabulary_size: int | None  # rows of the embedding; None for float series
+    n_features: int  # of what the recurrent layer reads
+    units: int
+    n_outputs: int
 
 
-class RowGradient(NamedTuple):
-    """Gradient of a matrix in which only the rows ``ids`` are not zero."""
-
-    ids: np.ndarray  # (D,)
-    rows: np.ndarray  # (D, E)
+def sizes_of(weights):
+    """The sizes that weights show."""
+    return Sizes(
+        vocabulary_size=len(weights["embedding"]) if "embedding" in weights else None,
+        n_features=len(weights["rnn_0/kernel"]),
+        units=len(weights["rnn_0/bias"]),
+        n_outputs=len(weights["head/bias"]),
+    )
 
 
 class Network:
-    """Forward and backward pass over the parameters of a model.
+    """Embedding, or nothing for float series -> recurrent layer -> head."""
 
-    ``parameters`` are those of ``crnn._layers.parameters.shapes``. The arrays are shared with
-    whoever made them: an optimiser updates them in place between two passes. In an open vocabulary
-    the last row of the embedding stands for unknown ids, and never trains.
-    """
+    def __init__(self, sizes, *, activation="tanh", open_vocabulary=False):
+        V, F, H, K = sizes
+        enter = SeriesInput() if V is None else Embedding(V, F, open_vocabulary)
+        self.layers = [enter, Recurrent("rnn_0", F, int(H), activation)]
+        self.head = Head(int(H), K)
 
-    def __init__(self, parameters, activation, n_threads, workspace, open_vocabulary=False):
-        self.parameters = parameters
-        self.open_vocabulary = open_vocabulary
-        self.workspace = workspace
-        weights = [parameters[f"rnn_0/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
-        self.recurrence = Recurrence(weights, activation, n_threads, workspace)
-        self.array = self.recurrence.array
+    @property
+    def parameters(self):
+        """The table of all parameters, by name and in the order of Keras."""
+        table = {}
+        for layer in (*self.layers, self.head):
+            table |= layer.parameters
+        return table
 
-    def forward(self, batch, keep_states=True):
-        """Logits (B, K) of a batch; what ``backward`` needs is remembered if states are kept."""
-        last = self.run(batch, keep_states)[1]
-        kernel, bias = self.parameters["head/kernel"], self.parameters["head/bias"]
-        logits = self.array("logits", len(batch), len(bias))
-        _core.dense(last, kernel, bias, 1, logits)
-        return logits
+    @property
+    def shapes(self):
+        return {name: parameter.shape for name, parameter in self.parameters.items()}
 
-    def run(self, batch, keep_states=True):
-        """States of the recurrence, as ``Recurrence.run`` gives them."""
-        self.inputs = batch.inputs
-        if batch.ids is not None:
-            embedding = self.parameters["embedding"]
-            self.inputs = self.array("inputs", len(batch.ids), embedding.shape[1])
-            _core.gather(embedding, batch.ids, self.recurrence.n_threads, self.inputs)
-        table = self.recurrence.project(self.inputs)
-        self.prefix = self._walk_paddings(batch, table)
-        self.states, self.last = self.recurrence.run(
-            table, batch.rows, batch.offsets, self.prefix, batch.pads, keep_states
+    def features(self, batch, run):
+        """Input of the head (B, P), and the way back."""
+        return _chain(self.layers, batch, run)
+
+    def logits(self, batch, run):
+        """Output of the head (B, K)."""
+        return self.head.forward(self.features(batch, run)[0], run)
+
+    def gradients(self, batch, run, objective, targets, weights, normalizer):
+        """Weighted sums of loss and metric, and the gradients of all parameters by name."""
+        features, backward = self.features(batch, run)
+        totals, grad_features, of_head = self.head.loss(
+            features, run, objective, targets, weights, normalizer
         )
-        return self.states, self.last
+        return totals, of_head | backward(grad_features)[1]
 
-    def backward(self, batch, grad_logits):
-        """Gradients by parameter name, after ``forward`` on the same batch."""
-        grads = {}
-        grad_last = self.array("grad_last", *self.last.shape)
-        head_kernel, head_bias = self.parameters["head/kernel"], self.parameters["head/bias"]
-        grads["head/kernel"] = np.empty_like(head_kernel)
-        grads["head/bias"] = np.empty_like(head_bias)
-        H, K = head_kernel.shape
-        work = self.array("head_sums", _core.workspace_rows(len(batch)), H + 1, K)
-        _core.dense_backward(
-            self.last,
-            np.ascontiguousarray(head_kernel.T),
-            grad_logits,
-            1,
-            work,
-            grad_last,
-            grads["head/kernel"],
-            grads["head/bias"],
-        )
-        tokens = batch.ids is not None
-        scattered = {"rows": batch.rows, "n_rows": len(batch.ids)} if tokens else {}
-        grad_table, grad_initial, grads["rnn_0/recurrent_kernel"] = self.recurrence.run_back(
-            self.states, batch.offsets, grad_last, **scattered
-        )
-        if len(batch.rows) > batch.n_transitions:
-            grad_row, grad_kernel = self._walk_paddings_back(batch, grad_initial)
-            grad_table[batch.rows[-1]] += grad_row[0]
-            grads["rnn_0/recurrent_kernel"] += grad_kernel
-        grad_inputs, grads["rnn_0/kernel"], grads["rnn_0/bias"] = self.recurrence.project_back(
-            self.inputs, grad_table, want_inputs=tokens
-        )
-        if tokens:
-            if self.open_vocabulary:
-                grad_inputs[batch.ids == len(self.parameters["embedding"]) - 1] = 0
-            grads["embedding"] = RowGradient(batch.ids, grad_inputs)
-        return grads
+    def every_state(self, batch, run):
+        """States of the last recurrent layer after every step (N, H), in kernel order."""
+        *layers, recurrent = self.layers
+        return recurrent.every_state(_chain(layers, batch, run)[0], run)
 
-    # All sequences walk the same states h_0, h_1, ... through their leading paddings. So the walk
-    # is made once for the batch, as a sequence of its own, and a sequence with p paddings starts
-    # from its state p. Backward, the gradients that arrive at state p are summed over those
-    # sequences, and the walk is gone back once with a gradient coming in at every step.
+    def buffers(self, size):
+        """Numbers in the buffers of a training step."""
+        return sum(layer.buffers(size) for layer in (*self.layers, self.head))
 
-    def _walk_paddings(self, batch, table):
-        P = int(batch.pads.max(initial=0))
-        rows = np.full(P, batch.rows[-1] if P else 0, np.int32)
-        start = np.zeros((1, table.shape[1]), table.dtype)
-        return self.recurrence.run(
-            table, rows, np.array([0, P]), start, np.zeros(1, np.int32), True, "prefix"
-        )[0]
 
-    def _walk_paddings_back(self, batch, grad_initial):
-        P = len(self.prefix) - 1
-        grad_states = self.array("grad_prefix_states", *self.prefix.shape)
-        _core.scatter_add(grad_initial, batch.pads, grad_states)
-        grad_row, _, grad_kernel = self.recurrence.run_back(
-            self.prefix,
-            np.array([0, P]),
-            np.zeros_like(self.prefix[:1]),
-            grad_states,
-            rows=np.zeros(P, np.int32),
-            n_rows=1,
-            name="grad_prefix",
-        )
-        return grad_row, grad_kernel
+def _chain(layers, x, run):
+    """Output of layers one after the other, and the way back through all of them."""
+    ways_back = []
+    for layer in layers:
+        x, backward = layer.forward(x, run)
+        ways_back.append(backward)
+
+    def backward(grad):
+        gradients = {}
+        for way_back in reversed(ways_back):
+            grad, own = way_back(grad)
+            gradients |= own
+        return grad, gradients
+
+    return x, backward

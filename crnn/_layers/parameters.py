@@ -1,39 +1,32 @@
-"""The weights of a model: their names, their shapes, their first values."""
+"""One table of parameters: what drawing, files, checks, optimisers and forecasts read."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from crnn._layers.initializers import glorot_uniform, orthogonal, uniform
+
+class Parameter(NamedTuple):
+    """An array of weights, as the layer that owns it describes it."""
+
+    shape: tuple[int, ...]
+    initial: Callable  # (rng, shape) -> first values
+    penalized: bool = False  # whether ``alpha`` holds it down
 
 
-def shapes(*, vocabulary_size, n_features, units, n_outputs):
-    """Shape of each weight array by name; a vocabulary_size of None is a model of float series."""
-    V, F, H, K = vocabulary_size, n_features, int(units), n_outputs
-    embedding = {} if V is None else {"embedding": (V, F)}
-    return embedding | {
-        "rnn_0/kernel": (F, H),
-        "rnn_0/recurrent_kernel": (H, H),
-        "rnn_0/bias": (H,),
-        "head/kernel": (H, K),
-        "head/bias": (K,),
+def zeros(rng, shape):
+    return np.zeros(shape)
+
+
+def draw(table, rng, dtype):
+    """First values for the parameters of a table, in its order."""
+    return {
+        name: parameter.initial(rng, parameter.shape).astype(dtype)
+        for name, parameter in table.items()
     }
 
 
-def draw(rng, shapes, dtype):
-    """The first values, by the rules of Keras."""
-    parameters = {}
-    for name, shape in shapes.items():
-        if name == "embedding":
-            parameters[name] = uniform(rng, shape, dtype)
-        elif name == "rnn_0/recurrent_kernel":
-            parameters[name] = orthogonal(rng, shape[0], dtype)
-        elif len(shape) == 2:
-            parameters[name] = glorot_uniform(rng, *shape, dtype)
-        else:
-            parameters[name] = np.zeros(shape, dtype)
-    return parameters
-
-
-def as_parameters(weights, dtype, *, copy=None):
+def as_arrays(weights, dtype, *, copy=None):
     """Weights as the contiguous arrays that the kernels read."""
     return {
         name: np.array(array, dtype=dtype, order="C", copy=copy) for name, array in weights.items()
@@ -41,7 +34,7 @@ def as_parameters(weights, dtype, *, copy=None):
 
 
 def check_shapes(weights, expected):
-    """Refuse to continue from weights that the parameters of the estimator do not describe."""
+    """Raise unless the weights have the names and shapes of ``expected``."""
     found = {name: np.shape(array) for name, array in weights.items()}
     for name in expected | found:
         if found.get(name) != expected.get(name):

@@ -1,5 +1,4 @@
-"""Input projection and recurrence on one batch, forward and backward: what layer and classifier
-share."""
+"""Input projection and recurrence on one batch, forward and backward: the kernels of one layer."""
 
 import numpy as np
 
@@ -24,17 +23,23 @@ class Recurrence:
     def array(self, name, *shape):
         return self.workspace.array(name, shape, self.kernel.dtype)
 
-    def project(self, inputs, name="table"):
+    def scope(self, name):
+        """The same recurrence with buffers of its own."""
+        inner = Recurrence.__new__(Recurrence)
+        vars(inner).update(vars(self), workspace=self.workspace.scope(name))
+        return inner
+
+    def project(self, inputs):
         """Rows x W + b for the distinct inputs."""
-        table = self.array(name, len(inputs), len(self.bias))
+        table = self.array("table", len(inputs), len(self.bias))
         _core.dense(inputs, self.kernel, self.bias, self.n_threads, table)
         return table
 
-    def run(self, table, rows, offsets, initial, initial_rows, keep_states, name="states"):
+    def forward(self, table, rows, offsets, initial, initial_rows, keep_states):
         """States of the batch (all of them if kept) and the last ones, (B, H)."""
         B, H = len(initial_rows), len(self.bias)
         n_states = offsets[-1] + B if keep_states else 2 * B
-        states, last = self.array(name, n_states, H), self.array(name + "_last", B, H)
+        states, last = self.array("states", n_states, H), self.array("last", B, H)
         _core.forward(
             table,
             rows,
@@ -51,9 +56,7 @@ class Recurrence:
         )
         return states, last
 
-    def run_back(
-        self, states, offsets, grad_last, grad_states=None, rows=None, n_rows=0, name="grad"
-    ):
+    def backward(self, states, offsets, grad_last, grad_states=None, rows=None, n_rows=0):
         """Gradients of the table, of the initial states and of U.
 
         ``rows`` are those of the ``n_rows`` of the table that the transitions read; None means that
@@ -67,8 +70,8 @@ class Recurrence:
             # Takes the place of the table, which has served and is still in the caches.
             grad_table = self.array("table", offsets[-1], H)
         else:
-            grad_table = self.array(name + "_table", n_rows, H)
-        grad_initial = self.array(name + "_initial", B, H)
+            grad_table = self.array("grad_table", n_rows, H)
+        grad_initial = self.array("grad_initial", B, H)
         grad_recurrent_kernel = np.empty_like(self.recurrent_kernel)
         _core.backward(
             states,
@@ -87,7 +90,7 @@ class Recurrence:
         )
         return grad_table, grad_initial, grad_recurrent_kernel
 
-    def project_back(self, inputs, grad_table, want_inputs=True):
+    def project_backward(self, inputs, grad_table, want_inputs=True):
         """Gradients of the distinct inputs, of W and of b."""
         D, F = inputs.shape
         H = len(self.bias)

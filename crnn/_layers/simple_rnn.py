@@ -286,9 +286,9 @@ class SimpleRNN:
 
     def _build(self, features):
         rng = check_random_state(self.random_state)
-        kernel = glorot_uniform(rng, features, self.units, self.dtype)
-        recurrent_kernel = orthogonal(rng, self.units, self.dtype)
-        self.set_weights([kernel, recurrent_kernel, np.zeros(self.units, self.dtype)])
+        kernel = glorot_uniform(rng, (features, self.units))
+        recurrent_kernel = orthogonal(rng, (self.units, self.units))
+        self.set_weights([kernel, recurrent_kernel, np.zeros(self.units)])
 
 
 class _Call:
@@ -323,7 +323,7 @@ class _Call:
         self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order
-        self.states, last = self.recurrence.run(
+        self.states, last = self.recurrence.forward(
             table,
             self.batch.rows,
             self.batch.offsets,
@@ -359,12 +359,14 @@ class _Call:
             grad_last = np.zeros_like(self.last)
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]
-        grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.run_back(
+        grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.backward(
             self.states, batch.offsets, grad_last, grad_states
         )
         grad_initial = np.empty_like(grad_start)
         grad_initial[batch.order] = grad_start
-        grad_inputs, grad_kernel, grad_bias = self.recurrence.project_back(batch.inputs, grad_steps)
+        grad_inputs, grad_kernel, grad_bias = self.recurrence.project_backward(
+            batch.inputs, grad_steps
+        )
         gradients = Bunch(
             inputs=self._unpack(grad_inputs),
             initial_state=grad_initial,

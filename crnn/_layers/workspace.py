@@ -9,15 +9,23 @@ class Workspace:
     """Named scratch arrays that grow to the largest size asked for and are then used again.
 
     So training allocates nothing from the second batch on, and the kernels, which must not
-    allocate, are handed all they need.
+    allocate, are handed all they need. Each layer has a scope of its own, so names of two layers
+    never meet.
     """
 
     def __init__(self):
         self._buffers = {}
+        self._prefix = ""
+
+    def scope(self, name):
+        """The part of the workspace that belongs to ``name``."""
+        inner = Workspace()
+        inner._buffers, inner._prefix = self._buffers, f"{self._prefix}{name}/"
+        return inner
 
     def array(self, name, shape, dtype):
         """An uninitialised array; it shares memory with the last one of the same name."""
-        size = prod(shape)
+        name, size = self._prefix + name, prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size or buffer.dtype != dtype:
             # Some more than asked for: batches vary, and a new buffer stands beside the old one.

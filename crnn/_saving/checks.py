@@ -9,7 +9,8 @@ from numbers import Integral
 import numpy as np
 
 from crnn._constraints import is_number
-from crnn._layers.parameters import check_shapes, shapes
+from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.parameters import check_shapes
 from crnn._saving.snapshot import is_learned
 from crnn._system.sklearn_private import validate_parameter_constraints
 from crnn._system.streams import check_stream
@@ -87,22 +88,15 @@ def _check_weights(state, dtype):
         _require(array.ndim in (1, 2) and array.size > 0, f"{what} has shape {array.shape}")
         finite = np.isfinite(array.astype(dtype, copy=False)).all()
         _require(finite, f"{what} contains NaN or infinity as {dtype}")
-    needed = shapes(vocabulary_size=None, n_features=1, units=1, n_outputs=1).keys()
+    needed = Network(Sizes(None, 1, 1, 1)).parameters.keys()
     _require(
         needed <= weights.keys(), f"weights_ has only {list(weights)}, but needs {list(needed)}"
     )
-    check_shapes(
-        weights,
-        shapes(
-            vocabulary_size=len(weights["embedding"]) if "embedding" in weights else None,
-            n_features=len(weights["rnn_0/kernel"]),
-            units=len(weights["rnn_0/bias"]),
-            n_outputs=len(weights["head/bias"]),
-        ),
-    )
+    network = Network(sizes_of(weights))
+    check_shapes(weights, network.shapes)
     _require(
-        list(weights)[-5:] == list(needed),
-        f"weights_ has the order {list(weights)}, but must end with {list(needed)}",
+        list(weights) == list(network.shapes),
+        f"weights_ has the order {list(weights)}, but must have {list(network.shapes)}",
     )
 
 

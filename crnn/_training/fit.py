@@ -22,9 +22,9 @@ class Fit:
     def __init__(self, model, samples, validation=None):
         check_state(model)  # whose attributes are the user's to change
         self.model, self.samples, self.validation = model, samples, validation
-        self.trainer = model._trainer(copy=True)
-        self.scorers = Scorers(model, ("loss", self.trainer.metric))
-        self.parameters = self.trainer.network.parameters
+        self.trainer = model._trainer()
+        self.scorers = Scorers(model, ("loss", self.trainer.objective.metric))
+        self.parameters = self.trainer.weights
         self.optimizer = model._new_optimizer()
         self.optimizer.continue_from(model._optimizer_state)
         self.schedule = Schedule(
@@ -43,9 +43,9 @@ class Fit:
             forecast.of_batch(
                 samples.sequences.lengths,
                 self.batch_size,
-                self.parameters["rnn_0/kernel"].shape,
-                self.parameters["rnn_0/kernel"].itemsize,
+                self.trainer.network,
                 self.trainer.vocabulary_size,
+                self.parameters["head/bias"].itemsize,
             ),
             f"The longest batch of {min(self.batch_size, n)} samples",
             "Lower batch_size or units, or shorten the sequences.",

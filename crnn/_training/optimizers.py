@@ -14,27 +14,26 @@ from copy import deepcopy
 import numpy as np
 
 from crnn import _core
-from crnn._layers.network import RowGradient
+from crnn._layers.steps import RowGradient
 
 ONLY_ROW = np.zeros(1, np.int32)
-
-
-# What an L2 penalty holds down. Not the biases, by custom, and not the embedding: it would move all
-# rows at every step, also those of words that the batch has not seen.
-PENALIZED = ("rnn_0/kernel", "rnn_0/recurrent_kernel", "head/kernel")
 
 
 class Optimizer:
     """Settings, and a ``state`` of numbers that another optimiser of its rule may continue from.
 
     Before the rule comes what is done to the gradients: ``alpha`` w is added for a penalty
-    alpha / 2 ||w||^2, then each number is limited to ``clip_value``, then all of them together are
-    scaled down to the norm ``clip_norm`` (Pascanu et al. 2013).
+    alpha / 2 ||w||^2 on the parameters that are ``penalized``, then each number is limited to
+    ``clip_value``, then all of them together are scaled down to the norm ``clip_norm`` (Pascanu et
+    al. 2013). ``n_memories`` arrays are kept beside each parameter.
     """
 
-    def __init__(self, learning_rate, *, alpha=0.0, clip_norm=None, clip_value=None):
+    n_memories = 1
+
+    def __init__(self, learning_rate, *, alpha=0.0, penalized=(), clip_norm=None, clip_value=None):
         self.learning_rate = learning_rate
-        self.alpha, self.clip_norm, self.clip_value = alpha, clip_norm, clip_value
+        self.alpha, self.penalized = alpha, penalized
+        self.clip_norm, self.clip_value = clip_norm, clip_value
         self.state = {"rule": type(self).__name__, "n_steps": 0, "learning_rate_factor": 1.0}
 
     def continue_from(self, state):
@@ -71,7 +70,7 @@ class Optimizer:
     def limit(self, parameters, gradients):
         """Penalty and clipping, in place."""
         if self.alpha:
-            for name in PENALIZED:
+            for name in self.penalized:
                 gradients[name] += self.alpha * parameters[name]
         arrays = [g.rows if isinstance(g, RowGradient) else g for g in gradients.values()]
         if self.clip_value is not None:
@@ -136,6 +135,8 @@ class SGD(Optimizer):
 
 class Adam(Optimizer):
     """Kingma and Ba (2015), as in Keras."""
+
+    n_memories = 2
 
     def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options):
         super().__init__(learning_rate, **options)

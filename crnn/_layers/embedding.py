@@ -1,0 +1,61 @@
+"""Where a batch enters the network: token ids through an embedding, float series as they are."""
+
+import numpy as np
+
+from crnn import _core
+from crnn._layers.initializers import uniform
+from crnn._layers.parameters import Parameter
+from crnn._layers.steps import RowGradient, Steps
+
+
+class Embedding:
+    """A vector for each token id, looked up once for each distinct id of a batch.
+
+    In an open vocabulary the last row stands for unknown ids: it is zero and never trains.
+    """
+
+    name = "embedding"
+
+    def __init__(self, vocabulary_size, dim, open_vocabulary):
+        self.shape = vocabulary_size, dim
+        self.open_vocabulary = open_vocabulary
+
+    @property
+    def parameters(self):
+        return {self.name: Parameter(self.shape, self._initial)}
+
+    def _initial(self, rng, shape):
+        if not self.open_vocabulary:
+            return uniform(rng, shape)
+        known = uniform(rng, (shape[0] - 1, shape[1]))
+        return np.concatenate([known, np.zeros((1, shape[1]))])
+
+    def forward(self, batch, run):
+        table = run.weights[self.name]
+        shape = len(batch.ids), table.shape[1]
+        values = run.workspace.scope(self.name).array("values", shape, table.dtype)
+        _core.gather(table, batch.ids, run.n_threads, values)
+
+        def backward(grad_values):
+            if self.open_vocabulary:
+                grad_values[batch.ids == len(table) - 1] = 0
+            return None, {self.name: RowGradient(batch.ids, grad_values)}
+
+        return Steps(batch, values, batch.rows, shared=True, learned=True), backward
+
+    def buffers(self, size):
+        return size.distinct * self.shape[1]
+
+
+class SeriesInput:
+    """The steps of float series, a row for each transition; there is nothing to learn."""
+
+    name = "input"
+    parameters: dict[str, Parameter] = {}
+
+    def forward(self, batch, run):
+        steps = Steps(batch, batch.inputs, batch.rows, shared=False, learned=False)
+        return steps, lambda grad_values: (None, {})
+
+    def buffers(self, size):
+        return 0  # those of the batch

@@ -1,0 +1,96 @@
+"""A network run over any number of sequences, chunk by chunk."""
+
+from contextvars import copy_context
+from functools import partial, wraps
+
+import numpy as np
+
+from crnn._data.batches import pack
+from crnn._layers.network import sizes_of
+from crnn._layers.recurrence import TILE
+from crnn._layers.steps import Pass
+from crnn._layers.workspace import Workspace
+from crnn._system.interrupts import LONG, run_interruptibly
+
+# Prediction goes through the data in chunks whose buffers hold about this many numbers, so that
+# the memory does not grow with the number of samples.
+CHUNK_NUMBERS = 2**21
+
+
+def interruptible(method):
+    """Have a method end at Ctrl-C, even in the midst of a batch that takes long.
+
+    It runs in the context of the caller, of which ``np.errstate`` is part, in whatever thread.
+    """
+
+    @wraps(method)
+    def wrapper(runner, sequences, *arguments):
+        task = partial(copy_context().run, method, runner, sequences, *arguments)
+        recurrent = sum(w.size for name, w in runner.weights.items() if name.startswith("rnn"))
+        # Each weight is in one product of the forward pass and in two of the backward pass.
+        if 3 * int(sequences.lengths.sum()) * recurrent < LONG:
+            return task()
+        return run_interruptibly(task, runner.cancel)
+
+    return wrapper
+
+
+class Predictor:
+    """Runs a network with its weights. Once cancelled it is of no further use."""
+
+    def __init__(self, network, weights, n_threads):
+        self.network, self.weights, self.n_threads = network, weights, n_threads
+        self.vocabulary_size = sizes_of(weights).vocabulary_size
+        self.workspace = Workspace()
+        self.cancelled = False
+
+    def cancel(self):
+        self.cancelled = True
+
+    def pack(self, sequences, indices):
+        buffers = self.workspace.scope("batch")
+        return pack(sequences, indices, buffers, TILE, self.n_threads, self.vocabulary_size)
+
+    def start_pass(self, training=False):
+        return Pass(self.weights, self.workspace, self.n_threads, training)
+
+    @interruptible
+    def logits(self, sequences):
+        """Logits (n_samples, K), in the order of the sequences."""
+        return self._rows(sequences, "head/bias", self.network.logits)
+
+    @interruptible
+    def features(self, sequences):
+        """What the head reads (n_samples, P), in the order of the sequences."""
+        return self._rows(sequences, "rnn_0/bias", lambda *a: self.network.features(*a)[0])
+
+    def _rows(self, sequences, like, run_batch):
+        like = self.weights[like]
+        out = np.empty((len(sequences), len(like)), like.dtype)
+        for batch, chosen in self.chunks(sequences):
+            out[chosen] = run_batch(batch, self.start_pass())
+        return out
+
+    @interruptible
+    def every_state(self, sequences):
+        """States after every step (n_steps, H), laid out as ``sequences.values``."""
+        bias = self.weights["rnn_0/bias"]
+        out = np.empty((len(sequences.values), len(bias)), bias.dtype)
+        for batch, _ in self.chunks(sequences):
+            states = self.network.every_state(batch, self.start_pass())
+            out[batch.positions[: batch.n_transitions]] = states
+        return out
+
+    def chunks(self, sequences):
+        """Batches over all sequences in turn, with the places of their members."""
+        H = len(self.weights["rnn_0/bias"])
+        width = 4 if sequences.are_tokens else sequences.values.shape[1] + H
+        numbers = np.cumsum(sequences.lengths * width + 2 * H)
+        chunks = [np.arange(len(sequences))]
+        if len(numbers) and numbers[-1] >= CHUNK_NUMBERS:
+            chunks = np.split(chunks[0], np.flatnonzero(np.diff(numbers // CHUNK_NUMBERS)) + 1)
+        for indices in chunks:
+            if self.cancelled:
+                break
+            batch = self.pack(sequences, indices)
+            yield batch, indices[batch.order]

@@ -1,0 +1,34 @@
+"""What flows through a network, and what a pass through it works with."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from crnn._data.batches import Batch
+from crnn._layers.workspace import Workspace
+
+
+class Pass(NamedTuple):
+    """One pass of a batch through the layers."""
+
+    weights: dict[str, np.ndarray]
+    workspace: Workspace
+    n_threads: int
+    training: bool  # keep what the way back needs
+
+
+class Steps(NamedTuple):
+    """Input of a recurrent layer: the distinct rows, and which of them each transition reads."""
+
+    batch: Batch
+    values: np.ndarray  # (D, F)
+    rows: np.ndarray  # (N,), or (N + 1,) with the row of a padding
+    shared: bool  # whether several transitions may read one row
+    learned: bool  # whether the gradient of the values is asked for
+
+
+class RowGradient(NamedTuple):
+    """Gradient of a matrix in which only the rows ``ids`` are not zero."""
+
+    ids: np.ndarray  # (D,)
+    rows: np.ndarray  # (D, E)
