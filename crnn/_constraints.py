@@ -43,6 +43,24 @@ class ClassWeights(sklearn_constraints.HasMethods):
         return "a dict of finite numbers by class"
 
 
+class OneOrSeveral(sklearn_constraints.HasMethods):
+    """What a constraint allows, or a list or tuple of such, none of them twice if ``distinct``."""
+
+    def __init__(self, item, *, distinct=False):
+        super().__init__("__len__")  # of a kind that scikit-learn knows
+        self.item, self.distinct = item, distinct
+
+    def is_satisfied_by(self, val):
+        if not isinstance(val, (list, tuple)):
+            return self.item.is_satisfied_by(val)
+        repeated = self.distinct and len(set(map(str, val))) < len(val)
+        return len(val) > 0 and not repeated and all(map(self.item.is_satisfied_by, val))
+
+    def __str__(self):
+        several = "several different ones" if self.distinct else "several"
+        return f"{self.item}, or {several} in a list or tuple"
+
+
 class Names(sklearn_constraints.StrOptions):
     """One of some strings, or a function, or a list of such."""
 
@@ -54,10 +72,16 @@ class Names(sklearn_constraints.StrOptions):
         return f"{super().__str__()}, a function, or a list of these"
 
 
+def several(value):
+    """A parameter of ``OneOrSeveral`` as a tuple."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
 RANDOM_STATE = [Interval(Integral, 0, 2**32 - 1, closed="both"), np.random.RandomState, None]
 N_JOBS = [Interval(Integral, None, None, closed="neither"), None]
 DTYPE = [
     sklearn_constraints.StrOptions({"float32", "float64"}),
     sklearn_constraints.Options(type, {np.float32, np.float64}),
 ]
+SHARE = [Interval(Real, 0, 1, closed="left")]
 SIZE = [Interval(Integral, 1, None, closed="left")]

@@ -15,8 +15,13 @@ ACTIVATIONS: Mapping[str, int]
 
 def workspace_rows(n_rows: int, tile: int = ...) -> int: ...
 def leading_zeros(values: _Int32, offsets: _Int64, out: _Int32) -> None: ...
-def schedule(
-    starts: _Int64, offsets: _Int64, tile: int, n_threads: int, positions: _Int64
+def order_steps(
+    starts: _Int64,
+    offsets: _Int64,
+    backwards: bool,
+    tile: int,
+    n_threads: int,
+    positions: _Int64,
 ) -> None: ...
 def look_up(values: _Int32, positions: _Int64, n_threads: int, out: _Int32) -> None: ...
 def distinct(
@@ -48,8 +53,12 @@ def forward(
     tile: int,
     n_threads: int,
     keep_states: bool,
+    ties: bool,
     states: _Floats,
     last: _Floats,
+    sums: _Floats,
+    maxima: _Floats,
+    at: _Int32,
 ) -> None: ...
 def backward_work(B: int, tile: int, H: int, D: int) -> tuple[int, int, int]: ...
 def backward(
@@ -58,6 +67,9 @@ def backward(
     transposed: _Floats,
     grad_last: _Floats,
     grad_states: _Floats,
+    grad_sums: _Floats,
+    grad_maxima: _Floats,
+    at: _Int32,
     rows: _Int32,
     activation: int,
     tile: int,

@@ -46,7 +46,7 @@ D distinct inputs (rows of the table).
 import os
 
 from cython cimport floating
-from libc.math cimport exp, fabs, log, log1p, pow, sqrt
+from libc.math cimport INFINITY, exp, fabs, log, log1p, pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -60,6 +60,7 @@ from crnn._c.loops cimport (
     activate_backward,
     adam_loop,
     add,
+    add_where,
     crnn_choose_variant,
     crnn_flush_denormals,
     crnn_make_pool,
@@ -67,6 +68,7 @@ from crnn._c.loops cimport (
     crnn_restore,
     crnn_share,
     crnn_variant_name,
+    keep_maxima,
     multiply,
     rmsprop_loop,
     scatter_add_loop,
@@ -181,9 +183,10 @@ def leading_zeros(
             out[i] = <int32_t> (j - offsets[i])
 
 
-def schedule(
+def order_steps(
     const int64_t[::1] starts,   # IN  (B,)  where each sequence starts in the flat values
     const int64_t[::1] offsets,  # IN  (B + 1,)  running sum of the lengths, the longest first
+    bint backwards,              # read each sequence from its last step to its first
     Py_ssize_t tile,
     int n_threads,
     int64_t[::1] positions,      # OUT (N,)  flat position of the input of each transition
@@ -195,28 +198,31 @@ def schedule(
     require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
     if positions.shape[0] == 0:
         return
-    cdef Schedule work = Schedule(&starts[0], &offsets[0], B, tile)
+    cdef StepOrder work = StepOrder(&starts[0], &offsets[0], B, tile, backwards)
     with nogil:
-        crnn_share(<crnn_piece> schedule_tile, &work, &positions[0], count_chunks(B, tile),
+        crnn_share(<crnn_piece> order_tile, &work, &positions[0], count_chunks(B, tile),
                    n_threads, 32 * positions.shape[0])
 
 
-cdef struct Schedule:
+cdef struct StepOrder:
     const int64_t *starts
     const int64_t *offsets
     Py_ssize_t B, tile
+    bint backwards
 
 
-cdef void schedule_tile(const Schedule *work, int64_t *positions, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r
+cdef void order_tile(const StepOrder *work, int64_t *positions, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r, left
     cdef const int64_t *starts = work.starts + first
     cdef const int64_t *offsets = work.offsets + first
     cdef Py_ssize_t steps = offsets[1] - offsets[0]
     positions += offsets[0]
     for s in range(steps):
         m = running(offsets, S, m, steps - s)
+        left = steps - 1 - s
         for r in range(m):
-            positions[r] = starts[r] + s - (steps - (offsets[r + 1] - offsets[r]))
+            positions[r] = starts[r] + (
+                left if work.backwards else offsets[r + 1] - offsets[r] - 1 - left)
         positions += m
 
 
@@ -461,10 +467,19 @@ def forward(
     Py_ssize_t tile,
     int n_threads,
     bint keep_states,
+    bint ties,                                # the maximum is at the last of equal steps, not the
+                                              #     first: for a sequence read backwards
     floating[:, ::1] states,                  # OUT (N + B, H), or WORK (2 B, H) if not kept
     floating[:, ::1] last,                    # OUT (B, H)
+    floating[:, ::1] sums,                    # OUT (B, H), or (0, H) if nobody asks for them
+    floating[:, ::1] maxima,                  # OUT (B, H), or (0, H)
+    int32_t[:, ::1] at,                       # OUT like maxima, their time in the tile
 ):
-    """Run h_t = f(x_t W + b + h_{t-1} U) through all steps of a batch."""
+    """Run h_t = f(x_t W + b + h_{t-1} U) through all steps of a batch.
+
+    Sums and maxima are those of the states after the steps of each sequence; one without steps has
+    the sum 0 and its initial state for a maximum.
+    """
     cdef Py_ssize_t B = initial_rows.shape[0], H = table.shape[1], N
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than initial_rows")
     N = offsets[B]
@@ -478,11 +493,19 @@ def forward(
             "table, initial, recurrent_kernel, states and last must have H columns")
     require(states.shape[0] >= (N + B if keep_states else 2 * B) and last.shape[0] == B,
             "states and last must have room for the batch")
+    require(sums.shape[1] == H and maxima.shape[1] == H and at.shape[1] == H
+            and (sums.shape[0] == 0 or sums.shape[0] == B)
+            and (maxima.shape[0] == 0 or maxima.shape[0] == B) and at.shape[0] == maxima.shape[0],
+            "sums, maxima and at must be like last, or have no rows")
     if B == 0 or H == 0:
         return
     cdef Forward work = Forward(
         NULL, NULL, &offsets[0], &initial[0, 0], &initial_rows[0], &recurrent_kernel[0, 0],
-        &last[0, 0], B, H, tile, activation, keep_states)
+        &last[0, 0], NULL, NULL, NULL, B, H, tile, activation, keep_states, ties)
+    if sums.shape[0] > 0:
+        work.sums = &sums[0, 0]
+    if maxima.shape[0] > 0:
+        work.maxima, work.at = &maxima[0, 0], &at[0, 0]
     if N > 0:
         work.table, work.rows = &table[0, 0], &rows[0]
     with nogil:
@@ -498,9 +521,12 @@ cdef struct Forward:
     const int32_t *initial_rows
     const void *recurrent_kernel
     void *last
+    void *sums    # or NULL
+    void *maxima  # or NULL
+    int32_t *at
     Py_ssize_t B, H, tile
     int activation
-    bint keep_states
+    bint keep_states, ties
 
 
 cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noexcept nogil:
@@ -511,6 +537,17 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
     cdef floating *current = states + (offsets[0] + first if work.keep_states else 2 * first) * H
     cdef floating *turns = current
     cdef floating *following
+    cdef floating *sums = <floating *> work.sums
+    cdef floating *maxima = <floating *> work.maxima
+    cdef int32_t *at = work.at
+    if sums != NULL:
+        sums += first * H
+        memset(sums, 0, S * H * sizeof(floating))
+    if maxima != NULL:
+        maxima, at = maxima + first * H, at + first * H
+        memset(at, 0, S * H * sizeof(int32_t))
+        for r in range(S * H):
+            maxima[r] = -INFINITY
     for s in range(steps + 1):
         n_running = running(offsets, S, m, steps - s)
         for r in range(m, n_running):
@@ -528,9 +565,16 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
         multiply(False, m, H, H, current, <const floating *> work.recurrent_kernel,
                  <const floating *> work.table, rows, H, following)
         activate(work.activation, m * H, following)
+        if sums != NULL:
+            add(m * H, following, sums)
+        if maxima != NULL:
+            keep_maxima[floating](work.ties, m * H, <int32_t> (s + 1), following, maxima, at)
         rows += m
         current = following
     memcpy(<floating *> work.last + first * H, current, S * H * sizeof(floating))
+    if maxima != NULL:  # rows without steps come last
+        r = running(offsets, S, 0, 1)
+        memcpy(maxima + r * H, current + r * H, (S - r) * H * sizeof(floating))
 
 
 def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
@@ -555,6 +599,9 @@ def backward(
     const floating[:, ::1] transposed,        # IN  (H, H)  U'
     const floating[:, ::1] grad_last,         # IN  (B, H)  gradient of the last states
     const floating[:, ::1] grad_states,       # IN  (N + B, H) of every state, or (0, H) for none
+    const floating[:, ::1] grad_sums,         # IN  (B, H), or (0, H) for none
+    const floating[:, ::1] grad_maxima,       # IN  (B, H), or (0, H)
+    const int32_t[:, ::1] at,                 # IN  like grad_maxima, as forward gives it
     const int32_t[::1] rows,                  # IN  (N,) of the table as in forward, or (0,): each
                                               #     transition has a row of its own, so D = N
     int activation,
@@ -577,6 +624,7 @@ def backward(
     cdef Py_ssize_t B = grad_last.shape[0], H = transposed.shape[0], D = grad_table.shape[0], N
     cdef Py_ssize_t n_groups, g
     cdef bint every_step = grad_states.shape[0] > 0, scattered = rows.shape[0] > 0
+    cdef bint summed = grad_sums.shape[0] > 0, maximal = grad_maxima.shape[0] > 0
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
     require_layout(offsets, tile)
     require(0 <= activation <= CRNN_LINEAR, "activation must be one of ACTIVATIONS")
@@ -591,6 +639,10 @@ def backward(
             and rows.shape[0] >= (N if scattered else 0) and grad_table.shape[0] >= (
                 0 if scattered else N) and grad_initial.shape[0] == B,
             "states and gradients must have the rows of the batch")
+    require(grad_sums.shape[1] == H and grad_maxima.shape[1] == H and at.shape[1] == H
+            and (not summed or grad_sums.shape[0] == B)
+            and (not maximal or grad_maxima.shape[0] == B) and at.shape[0] == grad_maxima.shape[0],
+            "grad_sums, grad_maxima and at must be like grad_last, or have no rows")
     require(work.shape[0] >= n_groups and work.shape[2] == H
             and work.shape[1] == NEAR + tile + H + (D if scattered else 0),
             "work must have the shape that backward_work gives")
@@ -599,10 +651,14 @@ def backward(
         grad_table[:, :] = 0
         return
     cdef Backward job = Backward(
-        &states[0, 0], &offsets[0], &transposed[0, 0], &grad_last[0, 0], NULL, NULL, NULL,
-        &grad_initial[0, 0], B, H, D if scattered else 0, tile, n_groups, activation)
+        &states[0, 0], &offsets[0], &transposed[0, 0], &grad_last[0, 0], NULL, NULL, NULL, NULL,
+        NULL, NULL, &grad_initial[0, 0], B, H, D if scattered else 0, tile, n_groups, activation)
     if every_step:
         job.grad_states = &grad_states[0, 0]
+    if summed:
+        job.grad_sums = &grad_sums[0, 0]
+    if maximal:
+        job.grad_maxima, job.at = &grad_maxima[0, 0], &at[0, 0]
     if scattered:
         job.rows = &rows[0]
     elif D > 0:
@@ -639,6 +695,9 @@ cdef struct Backward:
     const void *transposed
     const void *grad_last
     const void *grad_states  # of every state, or NULL
+    const void *grad_sums    # or NULL
+    const void *grad_maxima  # or NULL
+    const int32_t *at
     const int32_t *rows      # of the table that is scattered to, or NULL
     void *grad_table         # where it is not scattered to
     void *grad_initial
@@ -676,11 +735,18 @@ cdef void backward_tile(
     cdef Py_ssize_t done = N  # transitions from here on have their part in all sums
     cdef const floating *states = <const floating *> job.states + (start + first) * H
     cdef const floating *incoming = <const floating *> job.grad_states
+    cdef const floating *grad_sums = <const floating *> job.grad_sums
+    cdef const floating *grad_maxima = <const floating *> job.grad_maxima
+    cdef const int32_t *at = job.at
     cdef floating *grad_initial = <floating *> job.grad_initial + first * H
     cdef const int32_t *rows = job.rows
     cdef floating *da
     if incoming != NULL:
         incoming += (start + first) * H
+    if grad_sums != NULL:
+        grad_sums += first * H
+    if grad_maxima != NULL:
+        grad_maxima, at = grad_maxima + first * H, at + first * H
     if rows != NULL:
         rows += start
     else:
@@ -694,6 +760,10 @@ cdef void backward_tile(
         if s == 0:
             break
         m = earlier(offsets, m, steps - s + 1)
+        if grad_sums != NULL:
+            add(m * H, grad_sums, grad_initial)
+        if grad_maxima != NULL:
+            add_where(m * H, <int32_t> s, at, grad_maxima, grad_initial)
         transition -= m
         # Scattered gradients only stand in grad_steps, NEAR + S rows, until they are summed up.
         da = grad_steps + (transition if rows == NULL else NEAR + S - (done - transition)) * H

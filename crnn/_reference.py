@@ -39,9 +39,10 @@ def leading_zeros(values, offsets, out):
         out[i] = np.argmax(np.append(values[start:stop], 1) != 0)
 
 
-def schedule(starts, offsets, tile, n_threads, positions):
+def order_steps(starts, offsets, backwards, tile, n_threads, positions):
     for start, (_, transitions) in zip(starts, walks(offsets, tile), strict=True):
-        positions[transitions] = start + np.arange(len(transitions))
+        steps = np.arange(len(transitions))
+        positions[transitions] = start + (steps[::-1] if backwards else steps)
 
 
 def look_up(values, positions, n_threads, out):
@@ -90,10 +91,15 @@ def forward(
     tile,
     n_threads,
     keep_states,
+    ties,
     states,
     last,
+    sums,
+    maxima,
+    at,
 ):
     f, _ = ACTIVATIONS[activation]
+    lengths = np.diff(offsets)
     for i, (places, transitions) in enumerate(walks(offsets, tile)):
         h = initial[initial_rows[i]]
         path = [h]
@@ -103,6 +109,15 @@ def forward(
         last[i] = h
         if keep_states:
             states[places] = path
+        after = np.array(path[1:]).reshape(-1, len(h))
+        if len(sums):
+            sums[i] = after.sum(axis=0)
+        if len(maxima):
+            maxima[i], at[i] = h, 0
+        if len(maxima) and len(after):
+            first, end = after.argmax(axis=0), len(after) - 1 - after[::-1].argmax(axis=0)
+            maxima[i] = after.max(axis=0)
+            at[i] = lengths[i - i % tile] - lengths[i] + 1 + (end if ties else first)
 
 
 def backward(
@@ -111,6 +126,9 @@ def backward(
     transposed,
     grad_last,
     grad_states,
+    grad_sums,
+    grad_maxima,
+    at,
     rows,
     activation,
     tile,
@@ -125,8 +143,14 @@ def backward(
     grad_recurrent_kernel[:] = 0
     if len(rows) == 0:
         rows = np.arange(len(grad_table))
-    incoming = grad_states if len(grad_states) else np.zeros_like(states)
+    incoming = np.array(grad_states) if len(grad_states) else np.zeros_like(states)
+    lengths = np.diff(offsets)
     for i, (places, transitions) in enumerate(walks(offsets, tile)):
+        if len(grad_sums):
+            incoming[places[1:]] += grad_sums[i]
+        if len(grad_maxima) and len(transitions):
+            starts_at = lengths[i - i % tile] - lengths[i]
+            incoming[places[at[i] - starts_at], np.arange(len(at[i]))] += grad_maxima[i]
         dh = grad_last[i] + incoming[places[-1]]
         for t in reversed(range(len(transitions))):
             before, after = places[t], places[t + 1]

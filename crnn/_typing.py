@@ -16,6 +16,7 @@ SequencesLike: TypeAlias = ArrayLike | Sequence[ArrayLike]  # the second may be 
 Documents: TypeAlias = Iterable[Any]  # of str, bytes, file names or open files
 RandomState: TypeAlias = int | np.random.RandomState | None
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid", "linear"]
+Pooling: TypeAlias = Literal["last", "mean", "max"]
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Side: TypeAlias = Literal["pre", "post"]
 Scoring: TypeAlias = (

@@ -23,9 +23,9 @@ def arguments(kernel):
     positions, rows = np.arange(N), ints(*range(N))
     return {
         "leading_zeros": {"values": rows, "offsets": OFFSETS, "out": ints(0, 0, 0)},
-        "schedule": {
-            "starts": np.array([0, 3, 5]), "offsets": OFFSETS, "tile": TILE, "n_threads": 1,
-            "positions": positions,
+        "order_steps": {
+            "starts": np.array([0, 3, 5]), "offsets": OFFSETS, "backwards": False, "tile": TILE,
+            "n_threads": 1, "positions": positions,
         },
         "look_up": {"values": rows, "positions": positions, "n_threads": 1, "out": rows.copy()},
         "distinct": {
@@ -37,13 +37,16 @@ def arguments(kernel):
         "forward": {
             "table": floats(N, H), "rows": rows, "offsets": OFFSETS, "initial": floats(1, H),
             "initial_rows": ints(0, 0, 0), "recurrent_kernel": floats(H, H), "activation": 0,
-            "tile": TILE, "n_threads": 1, "keep_states": True, "states": floats(N + B, H),
-            "last": floats(B, H),
+            "tile": TILE, "n_threads": 1, "keep_states": True, "ties": False,
+            "states": floats(N + B, H), "last": floats(B, H), "sums": floats(B, H),
+            "maxima": floats(B, H), "at": np.zeros((B, H), np.int32),
         },
         "backward": {
             "states": floats(N + B, H), "offsets": OFFSETS, "transposed": floats(H, H),
-            "grad_last": floats(B, H), "grad_states": floats(0, H), "rows": rows, "activation": 0,
-            "tile": TILE, "n_threads": 1, "work": floats(*_core.backward_work(B, TILE, H, N)),
+            "grad_last": floats(B, H), "grad_states": floats(0, H), "grad_sums": floats(B, H),
+            "grad_maxima": floats(B, H), "at": np.zeros((B, H), np.int32), "rows": rows,
+            "activation": 0, "tile": TILE, "n_threads": 1,
+            "work": floats(*_core.backward_work(B, TILE, H, N)),
             "grad_table": floats(N, H), "grad_initial": floats(B, H),
             "grad_recurrent_kernel": floats(H, H),
         },
@@ -63,7 +66,7 @@ NUMBERS = [
     ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "positions"),
     ("distinct", "values"), ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"),
     ("forward", "initial_rows"), ("backward", "rows"), ("softmax_cross_entropy", "targets"),
-    ("rmsprop", "ids"), ("schedule", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
+    ("rmsprop", "ids"), ("order_steps", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
 ]  # fmt: skip
 
 
@@ -83,7 +86,7 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
 @pytest.mark.parametrize(
     ("kernel", "name", "value"),
     [
-        ("schedule", "tile", 0), ("forward", "tile", 0), ("backward", "tile", -1),
+        ("order_steps", "tile", 0), ("forward", "tile", 0), ("backward", "tile", -1),
         ("backward", "tile", 0),
         ("forward", "activation", 4), ("backward", "activation", -1),
         ("forward", "offsets", np.array([0, 1, 3, 6])), ("forward", "table", floats(0, H)),
@@ -94,7 +97,7 @@ def test_settings_out_of_range(kernel, name, value):
         getattr(_core, kernel)(*(arguments(kernel) | {name: value}).values())
 
 
-@pytest.mark.parametrize("kernel", ["schedule", "look_up", "gather", "forward", "backward"])
+@pytest.mark.parametrize("kernel", ["order_steps", "look_up", "gather", "forward", "backward"])
 def test_less_than_one_thread_is_one(kernel):
     getattr(_core, kernel)(*(arguments(kernel) | {"n_threads": -3}).values())
 

@@ -52,10 +52,20 @@ class Batch:
         self.kernel = (0.8 * kernel / np.linalg.norm(kernel, 2)).astype(dtype)
         self.grad_last = rng.normal(size=(B, H)).astype(dtype)
         self.grad_states = rng.normal(size=(self.N + B, H)).astype(dtype)
+        self.grad_sums, self.grad_maxima = rng.normal(size=(2, B, H)).astype(dtype)
 
     def forward(self, module, dtype, activation=0, keep=True, n_threads=1):
+        return self.pooled(module, dtype, activation, keep, n_threads, n_pooled=0)[:2]
+
+    def pooled(
+        self, module, dtype, activation=0, keep=True, n_threads=1, ties=False, n_pooled=None
+    ):
+        """States, last ones, sums, maxima and where these are."""
         rows = self.N + self.B if keep else 2 * self.B
         states, last = np.zeros((rows, self.H), dtype), np.zeros((self.B, self.H), dtype)
+        n_pooled = self.B if n_pooled is None else n_pooled
+        sums, maxima = np.zeros((2, n_pooled, self.H), dtype)
+        at = np.zeros((n_pooled, self.H), np.int32)
         module.forward(
             self.table.astype(dtype),
             self.rows,
@@ -67,15 +77,28 @@ class Batch:
             self.tile,
             n_threads,
             keep,
+            ties,
             states,
             last,
+            sums,
+            maxima,
+            at,
         )
-        return states, last
+        return states, last, sums, maxima, at
 
     def backward(
-        self, module, dtype, states, activation=0, every_step=False, scattered=False, n_threads=1
+        self,
+        module,
+        dtype,
+        states,
+        activation=0,
+        every_step=False,
+        scattered=False,
+        n_threads=1,
+        at=None,
     ):
         H = self.H
+        n_pooled = 0 if at is None else self.B
         grad_states = self.grad_states if every_step else self.grad_states[:0]
         D = len(self.table) if scattered else self.N
         work = np.empty(_core.backward_work(self.B, self.tile, H, D if scattered else 0), dtype)
@@ -86,6 +109,9 @@ class Batch:
             self.kernel.T.astype(dtype, order="C"),
             self.grad_last.astype(dtype),
             grad_states.astype(dtype),
+            self.grad_sums[:n_pooled].astype(dtype),
+            self.grad_maxima[:n_pooled].astype(dtype),
+            np.zeros((0, H), np.int32) if at is None else at,
             self.rows if scattered else self.rows[:0],
             activation,
             self.tile,
@@ -119,12 +145,13 @@ def test_leading_zeros(T):
 
 @pytest.mark.parametrize("kind", ["equal", "ragged"])
 @pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
-def test_schedule(B, T, kind):
+@pytest.mark.parametrize("backwards", [False, True])
+def test_order_steps(B, T, kind, backwards):
     batch = Batch(kind, B, T, 1, "float64")
     starts = np.random.default_rng(1).permutation(B) * T
     got, wanted = np.full(batch.N, -1), np.full(batch.N, -2)
-    _core.schedule(starts, batch.offsets, batch.tile, 2, got)
-    _reference.schedule(starts, batch.offsets, batch.tile, 1, wanted)
+    _core.order_steps(starts, batch.offsets, backwards, batch.tile, 2, got)
+    _reference.order_steps(starts, batch.offsets, backwards, batch.tile, 1, wanted)
     np.testing.assert_array_equal(got, wanted)
 
 
@@ -251,6 +278,55 @@ def test_backward(B, T, H, kind, dtype):
         assert_close(got[0], wanted[0], dtype, size=max(incoming, sizes.max()))
         assert_close(got[1], wanted[1], dtype, size=incoming)
         assert_close(got[2], wanted[2], dtype, size=terms.sum(axis=0).max())
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kind", ["equal", "ragged"])
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize(("B", "T", "H"), [(1, 1, 1), (7, 32, 7), (65, 7, 32), (32, 65, 65)])
+def test_pooling_in_the_loop(B, T, H, ties, kind, dtype):
+    batch = Batch(kind, B, T, H, dtype)
+    batch.table, batch.initial = np.round(batch.table), np.round(batch.initial)  # for relu's ties
+    wanted = batch.pooled(_reference, "float64", 1, ties=ties)
+    for keep, n_threads in [(True, 1), (False, 2)]:
+        got = batch.pooled(_core, dtype, 1, keep, n_threads, ties)
+        for a, b in zip(got[1:4], wanted[1:4], strict=True):
+            assert_close(a, b, dtype, size=np.abs(wanted[2]).max(initial=1))
+    states, _, _, maxima, at = batch.pooled(_core, dtype, 1, ties=ties)
+    lengths = np.diff(batch.offsets)
+    for i, (places, _) in enumerate(_reference.walks(batch.offsets, batch.tile)):
+        if lengths[i]:
+            path = states[places[1:]]
+            start = lengths[i - i % batch.tile] - lengths[i]
+            first, last = path.argmax(axis=0), lengths[i] - 1 - path[::-1].argmax(axis=0)
+            np.testing.assert_array_equal(at[i] - start - 1, last if ties else first)
+            np.testing.assert_array_equal(maxima[i], path.max(axis=0))
+        else:
+            np.testing.assert_array_equal(maxima[i], states[places[0]])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("scattered", [False, True])
+@pytest.mark.parametrize(("B", "T", "H"), [(1, 1, 1), (7, 32, 7), (65, 7, 32), (32, 65, 65)])
+def test_gradients_of_pooling(B, T, H, scattered, dtype):
+    batch = Batch("ragged", B, T, H, dtype)
+    states, _, _, _, at = batch.pooled(_core, dtype)
+    wanted = batch.backward(_reference, "float64", states, 0, True, scattered, 1, at)
+    got = batch.backward(_core, dtype, states, 0, True, scattered, 2, at)
+    size = np.abs(wanted[0]).sum(axis=0).max(initial=1)
+    for a, b in zip(got, wanted, strict=True):
+        assert_close(a, b, dtype, size=size)
+
+
+def test_nan_is_the_maximum():
+    table, rows = np.array([[1.0], [np.nan], [2.0]]), np.array([0, 1, 2], np.int32)
+    start, once = np.zeros((1, 1)), np.zeros(1, np.int32)
+    out = [np.zeros((n, 1)) for n in (4, 1, 1, 1)]
+    _core.forward(
+        table, rows, np.array([0, 3]), start, once, np.ones((1, 1)), 3, 24, 1, True, False,
+        *out, np.zeros((1, 1), np.int32),
+    )  # fmt: skip
+    assert np.isnan(out[3])
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -414,7 +490,7 @@ def test_adam(dtype):
     assert_close(got[0], wanted[0], dtype)
 
 
-@pytest.mark.parametrize("position", [0, 1, 2, 3, 4, 9, 10, 11, 12])
+@pytest.mark.parametrize("position", [*range(8), *range(12, 16)])
 def test_buffers_that_do_not_fit_are_refused(position):
     """Each array of backward, made one row short, is an error and not a write out of bounds."""
     batch = Batch("equal", 7, 7, 7, "float64")
@@ -425,11 +501,14 @@ def test_buffers_that_do_not_fit_are_refused(position):
         batch.kernel,
         batch.grad_last,
         batch.grad_states,
-        batch.rows[:0],
+        batch.grad_sums,
+        batch.grad_maxima,
+        np.zeros((7, 7), np.int32),
+        batch.rows,
         0,
         batch.tile,
         1,
-        np.empty(_core.backward_work(7, batch.tile, 7, 0)),
+        np.empty(_core.backward_work(7, batch.tile, 7, batch.N)),
         np.empty((batch.N, 7)),
         np.empty((7, 7)),
         np.empty((7, 7)),

@@ -73,7 +73,7 @@ def trainer_for(
     sizes = Sizes(
         vocabulary_size=vocabulary_size if tokens else None,
         n_features=E if tokens else F,
-        units=units,
+        units=(units,),
         n_outputs=n_outputs,
     )
     network = Network(sizes, activation=activation)
@@ -101,7 +101,7 @@ def loss_and_gradients(trainer, sequences, targets, weights):
     batch = trainer.pack(sequences, np.arange(n))
     totals, gradients = trainer.network.gradients(
         batch,
-        trainer.start_pass(training=True),
+        trainer.start_pass(np.random.RandomState(0)),
         trainer.objective,
         targets[batch.order],
         weights[batch.order],
@@ -197,7 +197,7 @@ def test_projection_of_distinct_tokens_is_exact(many, monkeypatch):
     weights = dict(trainer.weights)
     steps = weights.pop("embedding")[tokens.values]
     series = series_sequences(steps, np.append(tokens.starts, len(steps)), "float64", E)
-    plain = Trainer(Network(Sizes(None, E, H, 1)), weights, 1, trainer.objective)
+    plain = Trainer(Network(Sizes(None, E, (H,), 1)), weights, 1, trainer.objective)
     rest = targets_and_weights(len(tokens), 1, "float64")
     mean, logits, gradients = loss_and_gradients(trainer, tokens, *rest)
     wanted_mean, wanted_logits, wanted = loss_and_gradients(plain, series, *rest)
@@ -305,7 +305,7 @@ def test_same_bits_for_the_same_random_state_and_any_threads(dtype):
         assert not np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("method", ["logits", "features", "every_state"])
+@pytest.mark.parametrize("method", ["logits", "last_states", "every_state"])
 @pytest.mark.parametrize("kind", ["tokens", "series"])
 def test_chunks_do_not_show(kind, method, monkeypatch):
     if kind == "tokens":

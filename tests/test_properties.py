@@ -73,9 +73,10 @@ def test_a_prediction_has_the_same_bits_alone_and_in_company(
 @given(
     lengths=st.lists(st.integers(0, 9), max_size=40), H=st.sampled_from([1, 3, 8, 16, 32]),
     D=st.integers(1, 12), tile=st.integers(1, 30), n_threads=st.integers(1, 4),
-    every_step=st.booleans(), scattered=st.booleans(), seed=st.integers(0, 2**32 - 1),
+    every_step=st.booleans(), scattered=st.booleans(), ties=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_back_through_time(lengths, H, D, tile, n_threads, every_step, scattered, seed):
+def test_back_through_time(lengths, H, D, tile, n_threads, every_step, scattered, ties, seed):
     """Kernels against their twins, from any ragged batch cut into any tiles."""
     rng = np.random.default_rng(seed)
     offsets = np.append(0, np.cumsum(sorted(lengths, reverse=True))).astype(np.int64)
@@ -89,20 +90,23 @@ def test_back_through_time(lengths, H, D, tile, n_threads, every_step, scattered
     U = rng.normal(size=(H, H)) / (2 * H)
     grad_last = rng.normal(size=(B, H))
     grad_states = rng.normal(size=(N + B if every_step else 0, H))
+    grad_sums, grad_maxima = rng.normal(size=(2, B, H))
     results = []
     for kernels in (_core, _reference):
-        states, last = np.zeros((N + B, H)), np.zeros((B, H))
+        states, (last, sums, maxima) = np.zeros((N + B, H)), np.zeros((3, B, H))
+        at = np.zeros((B, H), np.int32)
         kernels.forward(
             table, rows, offsets, initial, initial_rows, U, activation, tile, n_threads, True,
-            states, last,
+            ties, states, last, sums, maxima, at,
         )  # fmt: skip
         work = np.empty(_core.backward_work(B, tile, H, D if scattered else 0))
         grads = np.zeros((D, H)), np.zeros((B, H)), np.zeros((H, H))
         kernels.backward(
             states, offsets, np.ascontiguousarray(U.T), grad_last, grad_states,
-            rows if scattered else rows[:0], activation, tile, n_threads, work, *grads,
+            grad_sums, grad_maxima, at, rows if scattered else rows[:0], activation, tile,
+            n_threads, work, *grads,
         )  # fmt: skip
-        results.append((states, last, *grads))
+        results.append((states, last, sums, maxima, at, *grads))
     for got, wanted in zip(*results, strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-11)
 

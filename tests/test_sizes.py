@@ -40,7 +40,7 @@ def test_rows_beyond_32_bits():
     linear = _core.ACTIVATIONS["linear"]
     _core.forward(
         table, rows, np.array([0, 1]), nothing[:1], np.zeros(1, np.int32), nothing, linear, 24, 1,
-        False, states, last,
+        False, False, states, last, nothing[:0], nothing[:0], np.empty((0, 512), np.int32),
     )  # fmt: skip
     np.testing.assert_array_equal(last[0], np.arange(512))
 
@@ -118,7 +118,7 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
         H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
     )
     clf.fit(X[:4], [0, 1, 0, 1])
-    network, n_memories = Network(Sizes(V, E, H, 1)), 2 if optimizer == "adam" else 1
+    network, n_memories = Network(Sizes(V, E, (H,), 1)), 2 if optimizer == "adam" else 1
     weights = forecast.of_weights(network.parameters, 4, n_memories, early_stopping)
     batch = forecast.of_batch(np.full(400, T), B, network, V, 4)
     tracemalloc.start()

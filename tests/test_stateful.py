@@ -48,7 +48,7 @@ class Plain:
         self.n_classes, self.kind = n_classes, kind
         self.rng = np.random.RandomState(seed)
         outputs = 1 if n_classes == 2 else n_classes
-        table = Network(Sizes(V, E, units, outputs)).parameters
+        table = Network(Sizes(V, E, (units,), outputs)).parameters
         self.weights = list(draw(table, self.rng, "float64").values())
         self.rules = [Rule(kind, OPTIONS[kind]) for _ in self.weights]
         self.n_epochs = 0

@@ -50,6 +50,30 @@ TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
     for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+/* Where x > y: y := x, at := step; or, with ties, where x >= y. NaN counts as more than any number,
+ * and as states that follow NaN are NaN, one that is met stays to the end. */
+TARGET static void NAME(keep_maxima)(int ties, ptrdiff_t n, int32_t step, const REAL *restrict x,
+                                     REAL *restrict y, int32_t *restrict at) {
+    if (ties)
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const int more = !(x[i] < y[i]);
+            y[i] = more ? x[i] : y[i];
+            at[i] = more ? step : at[i];
+        }
+    else
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const int more = !(x[i] <= y[i]);
+            y[i] = more ? x[i] : y[i];
+            at[i] = more ? step : at[i];
+        }
+}
+
+/* y := y + x where at is this step. */
+TARGET static void NAME(add_where)(ptrdiff_t n, int32_t step, const int32_t *restrict at,
+                                   const REAL *restrict x, REAL *restrict y) {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] += at[i] == step ? x[i] : 0;
+}
+
 /* y[rows[j]] := y[rows[j]] + x[j] for all j in turn. */
 TARGET static void NAME(scatter_add)(ptrdiff_t n_rows, const int32_t *rows, ptrdiff_t n,
                                      const REAL *restrict x, REAL *restrict y) {

@@ -31,6 +31,10 @@ cdef extern from "_c/variants.h" nogil:
     void activate_backward_f64(int, ptrdiff_t, const double *, const double *, double *)
     void add_f32(ptrdiff_t, const float *, float *)
     void add_f64(ptrdiff_t, const double *, double *)
+    void keep_maxima_f32(int, ptrdiff_t, int32_t, const float *, float *, int32_t *)
+    void keep_maxima_f64(int, ptrdiff_t, int32_t, const double *, double *, int32_t *)
+    void add_where_f32(ptrdiff_t, int32_t, const int32_t *, const float *, float *)
+    void add_where_f64(ptrdiff_t, int32_t, const int32_t *, const double *, double *)
     void scatter_add_f32(ptrdiff_t, const int32_t *, ptrdiff_t, const float *, float *)
     void scatter_add_f64(ptrdiff_t, const int32_t *, ptrdiff_t, const double *, double *)
     void rmsprop_f32(ptrdiff_t, float, float, float, float, const float *, float *, float *)
@@ -76,6 +80,26 @@ cdef inline void add(Py_ssize_t n, const floating *x, floating *y) noexcept nogi
         add_f32(n, x, y)
     else:
         add_f64(n, x, y)
+
+
+cdef inline void keep_maxima(
+    bint ties, Py_ssize_t n, int32_t step, const floating *x, floating *y, int32_t *at
+) noexcept nogil:
+    """y := x and at := step where x > y, or x >= y with ties"""
+    if floating is float:
+        keep_maxima_f32(ties, n, step, x, y, at)
+    else:
+        keep_maxima_f64(ties, n, step, x, y, at)
+
+
+cdef inline void add_where(
+    Py_ssize_t n, int32_t step, const int32_t *at, const floating *x, floating *y
+) noexcept nogil:
+    """y := y + x where at is this step"""
+    if floating is float:
+        add_where_f32(n, step, at, x, y)
+    else:
+        add_where_f64(n, step, at, x, y)
 
 
 cdef inline void scatter_add_loop(

@@ -28,6 +28,8 @@ enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
         void (*activate)(int, ptrdiff_t, REAL *);                                                \
         void (*activate_backward)(int, ptrdiff_t, const REAL *, const REAL *, REAL *);           \
         void (*add)(ptrdiff_t, const REAL *, REAL *);                                            \
+        void (*keep_maxima)(int, ptrdiff_t, int32_t, const REAL *, REAL *, int32_t *);           \
+        void (*add_where)(ptrdiff_t, int32_t, const int32_t *, const REAL *, REAL *);            \
         void (*scatter_add)(ptrdiff_t, const int32_t *, ptrdiff_t, const REAL *, REAL *);        \
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
         void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
@@ -49,7 +51,7 @@ typedef struct {
 #define BLAS(level, type) NULL
 #define LOOPS(level, type, PRODUCTS)                                                             \
     {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
-     level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type,                    \
+     level##_keep_maxima_##type, level##_add_where_##type, level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type,                    \
      PRODUCTS(level, type)}
 #define VARIANT(name, level, PRODUCTS)                                                           \
     {name, LOOPS(level, f32, PRODUCTS), LOOPS(level, f64, PRODUCTS)}
@@ -140,6 +142,10 @@ static const crnn_variant *crnn_loops;
 #define activate_backward_f64 crnn_loops->f64.activate_backward
 #define add_f32 crnn_loops->f32.add
 #define add_f64 crnn_loops->f64.add
+#define keep_maxima_f32 crnn_loops->f32.keep_maxima
+#define keep_maxima_f64 crnn_loops->f64.keep_maxima
+#define add_where_f32 crnn_loops->f32.add_where
+#define add_where_f64 crnn_loops->f64.add_where
 #define scatter_add_f32 crnn_loops->f32.scatter_add
 #define scatter_add_f64 crnn_loops->f64.scatter_add
 #define rmsprop_f32 crnn_loops->f32.rmsprop

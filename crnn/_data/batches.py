@@ -1,11 +1,13 @@
 """From some of the sequences to the buffers that the kernels read."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from crnn import _core
-from crnn._data.sequences import MOST_STEPS, offsets_of
+from crnn._data.sequences import MOST_STEPS, Sequences, offsets_of
+from crnn._system.streams import draw_kept
 
 # A batch that has this many steps for each word of the vocabulary takes all words as they are:
 # those that do not occur cost less than looking for them.
@@ -21,6 +23,7 @@ class Batch:
     walk through them. For series, ``inputs`` holds a row for each transition.
     """
 
+    tile: int
     order: np.ndarray  # (B,) places in the list of sequences that was asked for
     offsets: np.ndarray  # (B + 1,)
     pads: np.ndarray  # (B,)
@@ -35,6 +38,21 @@ class Batch:
     @property
     def n_transitions(self):
         return int(self.offsets[-1])
+
+    @cached_property
+    def states_after(self):
+        """Row of the state that each transition leads to."""
+        return states_after(self.offsets, self.tile)
+
+    @cached_property
+    def mirror(self):
+        """The transition that is each one's counterpart when its sequence is read backwards."""
+        N = self.n_transitions
+        ahead, back, at = (np.empty(N, np.int64) for _ in range(3))
+        for backwards, places in ((False, ahead), (True, back)):
+            _core.order_steps(self.offsets[:-1], self.offsets, backwards, self.tile, 1, places)
+        at[ahead] = np.arange(N)
+        return at[back]
 
 
 def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
@@ -54,21 +72,39 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
     padded = pads.argmax() if len(pads) else 0
     extra = int(len(pads) > 0 and pads[padded] > 0)
     positions = workspace.array("positions", (N + extra,), np.int64)
-    _core.schedule(starts, offsets, tile, n_threads, positions[:N])
+    _core.order_steps(starts, offsets, False, tile, n_threads, positions[:N])
     if not sequences.are_tokens:
         inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
         _core.gather(sequences.values, positions, n_threads, inputs)
-        return Batch(order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
+        return Batch(tile, order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
     if extra:
         positions[N] = starts[padded] - 1  # the padding before its first token
     rows = workspace.array("rows", positions.shape, np.int32)
     if len(positions) > MANY * vocabulary_size:
         _core.look_up(sequences.values, positions, n_threads, rows)
         ids = np.arange(vocabulary_size, dtype=np.int32)
-        return Batch(order, offsets, pads, positions, rows, ids=ids)
+        return Batch(tile, order, offsets, pads, positions, rows, ids=ids)
     ids = workspace.array("ids", positions.shape, np.int32)
     D = _core.distinct(sequences.values, positions, workspace.slots(vocabulary_size), ids, rows)
-    return Batch(order, offsets, pads, positions, rows, ids=ids[:D])
+    return Batch(tile, order, offsets, pads, positions, rows, ids=ids[:D])
+
+
+def drop_tokens(sequences, indices, rate, rng):
+    """The sequences named by ``indices`` without some of their tokens, each left out at this rate.
+
+    One that would lose all keeps its first. Paddings are no tokens, and stay.
+    """
+    chosen = sequences[indices]
+    lead = (chosen.pads > 0).astype(np.int64)  # where paddings are counted, one goes along
+    lengths = chosen.lengths + lead
+    offsets = offsets_of(lengths)
+    places = np.arange(offsets[-1]) + np.repeat(chosen.starts - lead - offsets[:-1], lengths)
+    tokens = chosen.values[places]
+    kept = draw_kept(rng, tokens.shape, rate) | (tokens == 0)
+    n_kept = np.diff(offsets_of(kept)[offsets])
+    kept[(offsets[:-1] + lead)[(n_kept == lead) & (chosen.lengths > 0)]] = True
+    bounds = offsets_of(kept)[offsets]
+    return Sequences(tokens[kept], bounds[:-1] + lead, np.diff(bounds) - lead, chosen.pads)
 
 
 def states_after(offsets, tile):

@@ -15,7 +15,17 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE, Interval, Names
+from crnn._constraints import (
+    DTYPE,
+    N_JOBS,
+    RANDOM_STATE,
+    SHARE,
+    SIZE,
+    Interval,
+    Names,
+    OneOrSeveral,
+    several,
+)
 from crnn._core import ACTIVATIONS
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
@@ -24,6 +34,7 @@ from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network, Sizes, sizes_of
 from crnn._layers.parameters import as_arrays, check_shapes, draw
+from crnn._layers.pooling import POOLINGS
 from crnn._layers.predictor import Predictor
 from crnn._saving.checks import check_state
 from crnn._saving.model_file import load, save
@@ -43,6 +54,7 @@ from crnn._training.validation import split
 from crnn._typing import (
     Activation,
     Path,
+    Pooling,
     RandomState,
     Scoring,
     SequencesLike,
@@ -79,12 +91,19 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         ) -> float: ...
 
     _parameter_constraints = {
-        "units": SIZE,
+        "units": [OneOrSeveral(*SIZE)],
+        "bidirectional": ["boolean"],
+        "pooling": [OneOrSeveral(StrOptions(set(POOLINGS)), distinct=True)],
         "embedding_dim": SIZE,
         "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
         "input": [StrOptions({"auto", "tokens", "series"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "mask_zero": ["boolean"],
+        "recurrent_gain": [Interval(Real, 0, None, closed="left")],
+        "token_dropout": SHARE,
+        "embedding_dropout": SHARE,
+        "word_dropout": SHARE,
+        "dropout": SHARE,
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions({"constant", "invscaling", "adaptive"})],
@@ -97,7 +116,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         "batch_size": [*SIZE, StrOptions({"auto"})],
         "max_iter": SIZE,
         "shuffle": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "validation_fraction": SHARE,
         "stratify": ["boolean"],
         "scoring": [Names(set(get_scorer_names())), dict, None],
         "early_stopping": ["boolean"],
@@ -113,13 +132,20 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def __init__(
         self,
-        units: int = 32,
+        units: int | Sequence[int] = 32,
         *,
+        bidirectional: bool = False,
+        pooling: Pooling | Sequence[Pooling] = "last",
         embedding_dim: int = 32,
         vocabulary_size: int | None = None,
         input: Literal["auto", "tokens", "series"] = "auto",
         activation: Activation = "tanh",
         mask_zero: bool = False,
+        recurrent_gain: float = 1.0,
+        token_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        dropout: float = 0.0,
         optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
         learning_rate: float = 1e-3,
         learning_rate_schedule: Literal["constant", "invscaling", "adaptive"] = "constant",
@@ -146,11 +172,18 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         verbose: int = 0,
     ) -> None:
         self.units = units
+        self.bidirectional = bidirectional
+        self.pooling = pooling
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
         self.input = input
         self.activation = activation
         self.mask_zero = mask_zero
+        self.recurrent_gain = recurrent_gain
+        self.token_dropout = token_dropout
+        self.embedding_dropout = embedding_dropout
+        self.word_dropout = word_dropout
+        self.dropout = dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
@@ -258,13 +291,15 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             If the states after all timesteps are more than the machine holds.
         """
         if not return_sequences:
-            return self._run(X, Predictor.features)
+            return self._run(X, Predictor.last_states)
         check_is_fitted(self)
         raw = read(self, X, reset=False)
         sequences = self._sequences(raw, keep_pads=True)
-        F, H = self.kernel_.shape
+        sizes = sizes_of(self.weights_)
         memory.require(
-            forecast.of_states(len(raw.values), F, H, np.dtype(self.dtype).itemsize),
+            forecast.of_states(
+                len(raw.values), sizes.n_features, sizes.n_states, np.dtype(self.dtype).itemsize
+            ),
             f"States after {len(raw.values)} timesteps",
             "Pass fewer sequences at a time, or shorter ones.",
         )
@@ -454,11 +489,18 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
                     "possible. Number the words from 1, or set input='series' for integer series."
                 )
             V = highest + 2  # and a row for unknown ids
-        return Sizes(V, F, self.units, self.n_outputs_)
+        return Sizes(V, F, several(self.units), self.n_outputs_, bool(self.bidirectional))
 
     def _network(self, sizes):
         return Network(
-            sizes, activation=self.activation, open_vocabulary=self.vocabulary_size is None
+            sizes,
+            activation=self.activation,
+            pooling=several(self.pooling),
+            recurrent_gain=self.recurrent_gain,
+            open_vocabulary=self.vocabulary_size is None,
+            embedding_dropout=self.embedding_dropout,
+            word_dropout=self.word_dropout,
+            dropout=self.dropout,
         )
 
     def _warn_of_unknown(self, raw):
@@ -497,10 +539,10 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             tokens=tokens,
             n_rows=len(self.embedding_) if tokens else None,
             open_vocabulary=self.vocabulary_size is None,
-            n_features=len(self.kernel_),
+            n_features=len(self.weights_["rnn_0/kernel"]),
             mask_zero=self.mask_zero,
             dtype=self.dtype,
-            keep_pads=keep_pads,
+            keep_pads=keep_pads or not self._network(sizes_of(self.weights_)).counts_pads,
         )
 
     def _weighed(self, samples):
@@ -554,4 +596,5 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             weights,
             n_threads_for(self.n_jobs),
             objective_for(self.out_activation_, self.n_outputs_),
+            self.token_dropout,
         )

@@ -19,7 +19,7 @@ from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import steady
 from crnn._system.sklearn_private import StrOptions
 from crnn._training.fit import unchanged_on_error
-from crnn._typing import Activation, Floats, RandomState, Scoring, SequencesLike, validated
+from crnn._typing import Activation, Floats, Pooling, RandomState, Scoring, SequencesLike, validated
 
 
 @documented
@@ -74,13 +74,20 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
     def __init__(
         self,
-        units: int = 32,
+        units: int | Sequence[int] = 32,
         *,
+        bidirectional: bool = False,
+        pooling: Pooling | Sequence[Pooling] = "last",
         embedding_dim: int = 32,
         vocabulary_size: int | None = None,
         input: Literal["auto", "tokens", "series"] = "auto",
         activation: Activation = "tanh",
         mask_zero: bool = False,
+        recurrent_gain: float = 1.0,
+        token_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        dropout: float = 0.0,
         optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
         learning_rate: float = 1e-3,
         learning_rate_schedule: Literal["constant", "invscaling", "adaptive"] = "constant",
@@ -109,11 +116,18 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
     ) -> None:
         super().__init__(
             units,
+            bidirectional=bidirectional,
+            pooling=pooling,
             embedding_dim=embedding_dim,
             vocabulary_size=vocabulary_size,
             input=input,
             activation=activation,
             mask_zero=mask_zero,
+            recurrent_gain=recurrent_gain,
+            token_dropout=token_dropout,
+            embedding_dropout=embedding_dropout,
+            word_dropout=word_dropout,
+            dropout=dropout,
             optimizer=optimizer,
             learning_rate=learning_rate,
             learning_rate_schedule=learning_rate_schedule,

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from crnn._constraints import RANDOM_STATE
 from crnn._estimators.classifier import SimpleRNNClassifier
+from crnn._layers.network import sizes_of
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
 from crnn._system.sklearn_private import HasMethods, routing_enabled, set_random_states
 from crnn._training.listeners import passed_on
@@ -155,7 +156,7 @@ class SimpleRNNTransformer(
 
     @property
     def _n_features_out(self):
-        return len(self.estimator_.bias_)
+        return sizes_of(self.estimator_.weights_).n_states
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -23,18 +23,18 @@ class FittedWeights:
 
     @property
     def kernel_(self) -> Floats:
-        """Weights of the inputs, ``weights_["rnn_0/kernel"]``."""
-        return self._weight("rnn_0/kernel")
+        """Weights of the inputs, ``weights_["rnn_0/kernel"]``, of a single recurrent layer."""
+        return self._of_layer("kernel")
 
     @property
     def recurrent_kernel_(self) -> Floats:
         """Weights of the state, ``weights_["rnn_0/recurrent_kernel"]``."""
-        return self._weight("rnn_0/recurrent_kernel")
+        return self._of_layer("recurrent_kernel")
 
     @property
     def bias_(self) -> Floats:
         """Bias of the recurrent layer, ``weights_["rnn_0/bias"]``."""
-        return self._weight("rnn_0/bias")
+        return self._of_layer("bias")
 
     @property
     def head_kernel_(self) -> Floats:
@@ -45,6 +45,15 @@ class FittedWeights:
     def head_bias_(self) -> Floats:
         """Bias of the head, ``weights_["head/bias"]``."""
         return self._weight("head/bias")
+
+    def _of_layer(self, name):
+        more = [n for n in vars(self).get("weights_", ()) if n[:4] == "rnn_" and n[:6] != "rnn_0/"]
+        if more or "rnn_0/backward/bias" in vars(self).get("weights_", ()):
+            raise AttributeError(
+                f"This {type(self).__name__} has several recurrent layers or two directions, each "
+                f"with a {name} of its own; see weights_."
+            )
+        return self._weight(f"rnn_0/{name}")
 
     def _weight(self, name):
         try:

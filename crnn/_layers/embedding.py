@@ -3,6 +3,7 @@
 import numpy as np
 
 from crnn import _core
+from crnn._layers.dropout import mask
 from crnn._layers.initializers import uniform
 from crnn._layers.parameters import Parameter
 from crnn._layers.steps import RowGradient, Steps
@@ -11,14 +12,17 @@ from crnn._layers.steps import RowGradient, Steps
 class Embedding:
     """A vector for each token id, looked up once for each distinct id of a batch.
 
-    In an open vocabulary the last row stands for unknown ids: it is zero and never trains.
+    In an open vocabulary the last row stands for unknown ids: it is zero and never trains. Dropout
+    leaves out numbers of the vectors, or whole vectors (``word_dropout``), the same ones wherever a
+    token stands in a batch.
     """
 
     name = "embedding"
 
-    def __init__(self, vocabulary_size, dim, open_vocabulary):
+    def __init__(self, vocabulary_size, dim, open_vocabulary, dropout=0.0, word_dropout=0.0):
         self.shape = vocabulary_size, dim
         self.open_vocabulary = open_vocabulary
+        self.dropout, self.word_dropout = dropout, word_dropout
 
     @property
     def parameters(self):
@@ -35,16 +39,27 @@ class Embedding:
         shape = len(batch.ids), table.shape[1]
         values = run.workspace.scope(self.name).array("values", shape, table.dtype)
         _core.gather(table, batch.ids, run.n_threads, values)
+        masks = self._masks(shape, table.dtype, run)
+        for factors in masks:
+            values *= factors
 
         def backward(grad_values):
+            for factors in masks:
+                grad_values *= factors
             if self.open_vocabulary:
                 grad_values[batch.ids == len(table) - 1] = 0
             return None, {self.name: RowGradient(batch.ids, grad_values)}
 
         return Steps(batch, values, batch.rows, shared=True, learned=True), backward
 
+    def _masks(self, shape, dtype, run):
+        if not run.training:
+            return []
+        rates = {shape: self.dropout, (shape[0], 1): self.word_dropout}
+        return [mask(run.rng, shape, rate, dtype) for shape, rate in rates.items() if rate]
+
     def buffers(self, size):
-        return size.distinct * self.shape[1]
+        return (2 if self.dropout else 1) * size.distinct * self.shape[1]
 
 
 class SeriesInput:

@@ -4,10 +4,14 @@ A layer names its ``parameters``, and ``forward(x, run)`` returns its output and
 function from the gradient of the output to that of x and those of its parameters, by name.
 """
 
+from itertools import count, takewhile
 from typing import NamedTuple
 
+from crnn._layers.bidirectional import Bidirectional
+from crnn._layers.dropout import Dropout
 from crnn._layers.embedding import Embedding, SeriesInput
 from crnn._layers.head import Head
+from crnn._layers.pooling import Pooling
 from crnn._layers.recurrent import Recurrent
 
 
@@ -15,29 +19,67 @@ class Sizes(NamedTuple):
     """What the shapes of all weights follow from."""
 
     vocabulary_size: int | None  # rows of the embedding; None for float series
-    n_features: int  # of what the recurrent layer reads
-    units: int
+    n_features: int  # of what the first recurrent layer reads
+    units: tuple[int, ...]
     n_outputs: int
+    bidirectional: bool = False
+
+    @property
+    def n_states(self):
+        """Width of the states of the last recurrent layer."""
+        return self.units[-1] * (2 if self.bidirectional else 1)
 
 
 def sizes_of(weights):
     """The sizes that weights show."""
+    names = takewhile(weights.__contains__, (f"rnn_{i}/bias" for i in count()))
     return Sizes(
         vocabulary_size=len(weights["embedding"]) if "embedding" in weights else None,
         n_features=len(weights["rnn_0/kernel"]),
-        units=len(weights["rnn_0/bias"]),
+        units=tuple(len(weights[name]) for name in names),
         n_outputs=len(weights["head/bias"]),
+        bidirectional="rnn_0/backward/kernel" in weights,
     )
 
 
 class Network:
-    """Embedding, or nothing for float series -> recurrent layer -> head."""
+    """Embedding, or nothing for float series -> recurrent layers -> pooling -> head."""
 
-    def __init__(self, sizes, *, activation="tanh", open_vocabulary=False):
-        V, F, H, K = sizes
-        enter = SeriesInput() if V is None else Embedding(V, F, open_vocabulary)
-        self.layers = [enter, Recurrent("rnn_0", F, int(H), activation)]
-        self.head = Head(int(H), K)
+    def __init__(
+        self,
+        sizes,
+        *,
+        activation="tanh",
+        pooling=("last",),
+        recurrent_gain=1.0,
+        open_vocabulary=False,
+        embedding_dropout=0.0,
+        word_dropout=0.0,
+        dropout=0.0,
+    ):
+        V, F = sizes.vocabulary_size, sizes.n_features
+        enter = SeriesInput()
+        if V is not None:
+            enter = Embedding(V, F, open_vocabulary, embedding_dropout, word_dropout)
+        kind = Bidirectional if sizes.bidirectional else Recurrent
+        self.recurrent = []
+        for i, units in enumerate(sizes.units):
+            pools = pooling if i == len(sizes.units) - 1 else ()
+            options = {"gain": recurrent_gain, "pooling": pools}
+            self.recurrent.append(kind(f"rnn_{i}", F, int(units), activation, **options))
+            F = self.recurrent[-1].width
+        self.layers = [enter, *self.recurrent, Pooling(pooling), Dropout(dropout)]
+        self.head = Head(F * len(pooling), sizes.n_outputs)
+
+    @property
+    def counts_pads(self):
+        """Whether leading paddings may be counted instead of stored.
+
+        They are all the same to a single layer of one direction that only its last state is asked
+        of: that state is then the same function of their number for all sequences.
+        """
+        [*more, last] = self.recurrent
+        return not more and isinstance(last, Recurrent) and last.pooling == ("last",)
 
     @property
     def parameters(self):
@@ -67,10 +109,14 @@ class Network:
         )
         return totals, of_head | backward(grad_features)[1]
 
+    def last_states(self, batch, run):
+        """States of the last recurrent layer after the last step (B, H)."""
+        return _chain(self.layers[:-2], batch, run)[0]["last"]
+
     def every_state(self, batch, run):
         """States of the last recurrent layer after every step (N, H), in kernel order."""
-        *layers, recurrent = self.layers
-        return recurrent.every_state(_chain(layers, batch, run)[0], run)
+        steps, _ = _chain(self.layers[:-3], batch, run)
+        return self.recurrent[-1].every_state(steps, run)[0].values
 
     def buffers(self, size):
         """Numbers in the buffers of a training step."""

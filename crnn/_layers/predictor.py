@@ -51,41 +51,42 @@ class Predictor:
         buffers = self.workspace.scope("batch")
         return pack(sequences, indices, buffers, TILE, self.n_threads, self.vocabulary_size)
 
-    def start_pass(self, training=False):
-        return Pass(self.weights, self.workspace, self.n_threads, training)
+    def start_pass(self, rng=None):
+        return Pass(self.weights, self.workspace, self.n_threads, rng)
 
     @interruptible
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
-        return self._rows(sequences, "head/bias", self.network.logits)
+        out = self._empty(len(sequences), self.network.head.shape[1])
+        for batch, chosen in self.chunks(sequences):
+            out[chosen] = self.network.logits(batch, self.start_pass())
+        return out
 
     @interruptible
-    def features(self, sequences):
-        """What the head reads (n_samples, P), in the order of the sequences."""
-        return self._rows(sequences, "rnn_0/bias", lambda *a: self.network.features(*a)[0])
-
-    def _rows(self, sequences, like, run_batch):
-        like = self.weights[like]
-        out = np.empty((len(sequences), len(like)), like.dtype)
+    def last_states(self, sequences):
+        """States after the last step (n_samples, H), in the order of the sequences."""
+        out = self._empty(len(sequences), self.network.recurrent[-1].width)
         for batch, chosen in self.chunks(sequences):
-            out[chosen] = run_batch(batch, self.start_pass())
+            out[chosen] = self.network.last_states(batch, self.start_pass())
         return out
 
     @interruptible
     def every_state(self, sequences):
         """States after every step (n_steps, H), laid out as ``sequences.values``."""
-        bias = self.weights["rnn_0/bias"]
-        out = np.empty((len(sequences.values), len(bias)), bias.dtype)
+        out = self._empty(len(sequences.values), self.network.recurrent[-1].width)
         for batch, _ in self.chunks(sequences):
             states = self.network.every_state(batch, self.start_pass())
             out[batch.positions[: batch.n_transitions]] = states
         return out
 
+    def _empty(self, *shape):
+        return np.empty(shape, self.weights["head/bias"].dtype)
+
     def chunks(self, sequences):
         """Batches over all sequences in turn, with the places of their members."""
-        H = len(self.weights["rnn_0/bias"])
-        width = 4 if sequences.are_tokens else sequences.values.shape[1] + H
-        numbers = np.cumsum(sequences.lengths * width + 2 * H)
+        *inner, last = (layer.width for layer in self.network.recurrent)
+        width = 4 if sequences.are_tokens else sequences.values.shape[1] + last
+        numbers = np.cumsum(sequences.lengths * (width + 3 * sum(inner)) + 2 * last)
         chunks = [np.arange(len(sequences))]
         if len(numbers) and numbers[-1] >= CHUNK_NUMBERS:
             chunks = np.split(chunks[0], np.flatnonzero(np.diff(numbers // CHUNK_NUMBERS)) + 1)

@@ -1,5 +1,7 @@
 """Input projection and recurrence on one batch, forward and backward: the kernels of one layer."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from crnn import _core
@@ -11,14 +13,29 @@ TILE = 24
 NO_ROWS = np.empty(0, np.int32)
 
 
+class Summary(NamedTuple):
+    """What is left of the states of each sequence, (B, H); arrays not asked for have no rows."""
+
+    last: np.ndarray
+    sums: np.ndarray
+    maxima: np.ndarray
+    at: np.ndarray  # where the maxima are, as the kernels count time
+
+
+def of_last(last):
+    """A ``Summary`` of nothing but the last states, or of gradients of nothing else."""
+    return Summary(last, last[:0], last[:0], np.empty((0, last.shape[1]), np.int32))
+
+
 class Recurrence:
     """h_t = f(x_t W + b + h_{t-1} U) with the weights (W, U, b) over a batch in kernel order."""
 
-    def __init__(self, weights, activation, n_threads, workspace):
+    def __init__(self, weights, activation, n_threads, workspace, ties=False):
         self.kernel, self.recurrent_kernel, self.bias = weights
         self.activation = _core.ACTIVATIONS[activation]
         self.n_threads = n_threads
         self.workspace = workspace
+        self.ties = ties  # of equal states the last one is the maximum, not the first
 
     def array(self, name, *shape):
         return self.workspace.array(name, shape, self.kernel.dtype)
@@ -35,11 +52,19 @@ class Recurrence:
         _core.dense(inputs, self.kernel, self.bias, self.n_threads, table)
         return table
 
-    def forward(self, table, rows, offsets, initial, initial_rows, keep_states):
-        """States of the batch (all of them if kept) and the last ones, (B, H)."""
+    def forward(
+        self, table, rows, offsets, initial, initial_rows, keep_states, sums=False, maxima=False
+    ):
+        """States of the batch, all of them if kept, and their ``Summary``."""
         B, H = len(initial_rows), len(self.bias)
-        n_states = offsets[-1] + B if keep_states else 2 * B
-        states, last = self.array("states", n_states, H), self.array("last", B, H)
+        n_maxima = B if maxima else 0
+        states = self.array("states", offsets[-1] + B if keep_states else 2 * B, H)
+        summary = Summary(
+            self.array("last", B, H),
+            self.array("sums", B if sums else 0, H),
+            self.array("maxima", n_maxima, H),
+            self.workspace.array("at", (n_maxima, H), np.int32),
+        )
         _core.forward(
             table,
             rows,
@@ -51,18 +76,20 @@ class Recurrence:
             TILE,
             self.n_threads,
             keep_states,
+            self.ties,
             states,
-            last,
+            *summary,
         )
-        return states, last
+        return states, summary
 
-    def backward(self, states, offsets, grad_last, grad_states=None, rows=None, n_rows=0):
+    def backward(self, states, offsets, grads, grad_states=None, rows=None, n_rows=0):
         """Gradients of the table, of the initial states and of U.
 
-        ``rows`` are those of the ``n_rows`` of the table that the transitions read; None means that
-        each has a row of its own.
+        ``grads`` are those of the ``Summary``, with its ``at``. ``rows`` are those of the
+        ``n_rows`` of the table that the transitions read; None means that each has a row of its
+        own.
         """
-        B, H = grad_last.shape
+        B, H = grads.last.shape
         if grad_states is None:
             grad_states = states[:0]
         work = self.array("work", *_core.backward_work(B, TILE, H, n_rows))
@@ -77,8 +104,11 @@ class Recurrence:
             states,
             offsets,
             np.ascontiguousarray(self.recurrent_kernel.T),
-            grad_last,
+            grads.last,
             grad_states,
+            grads.sums,
+            grads.maxima,
+            grads.at,
             NO_ROWS if rows is None else rows,
             self.activation,
             TILE,

@@ -13,7 +13,7 @@ from crnn._data.batches import pack, states_after, states_before
 from crnn._data.sequences import offsets_of, without_pads
 from crnn._layers import forecast
 from crnn._layers.initializers import glorot_uniform, orthogonal
-from crnn._layers.recurrence import TILE, Recurrence
+from crnn._layers.recurrence import TILE, Recurrence, of_last
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn._system.sklearn_private import Options, StrOptions
@@ -323,7 +323,7 @@ class _Call:
         self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
         table = self.recurrence.project(self.batch.inputs)
         order = self.batch.order
-        self.states, last = self.recurrence.forward(
+        self.states, (last, *_) = self.recurrence.forward(
             table,
             self.batch.rows,
             self.batch.offsets,
@@ -360,7 +360,7 @@ class _Call:
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]
         grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.backward(
-            self.states, batch.offsets, grad_last, grad_states
+            self.states, batch.offsets, of_last(np.ascontiguousarray(grad_last)), grad_states
         )
         grad_initial = np.empty_like(grad_start)
         grad_initial[batch.order] = grad_start

@@ -14,7 +14,12 @@ class Pass(NamedTuple):
     weights: dict[str, np.ndarray]
     workspace: Workspace
     n_threads: int
-    training: bool  # keep what the way back needs
+    rng: np.random.RandomState | None = None  # of dropout; None does not train
+
+    @property
+    def training(self):
+        """Whether to keep what the way back needs."""
+        return self.rng is not None
 
 
 class Steps(NamedTuple):

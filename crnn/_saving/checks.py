@@ -11,6 +11,7 @@ import numpy as np
 from crnn._constraints import is_number
 from crnn._layers.network import Network, Sizes, sizes_of
 from crnn._layers.parameters import check_shapes
+from crnn._layers.pooling import POOLINGS
 from crnn._saving.snapshot import is_learned
 from crnn._system.sklearn_private import validate_parameter_constraints
 from crnn._system.streams import check_stream
@@ -88,11 +89,14 @@ def _check_weights(state, dtype):
         _require(array.ndim in (1, 2) and array.size > 0, f"{what} has shape {array.shape}")
         finite = np.isfinite(array.astype(dtype, copy=False)).all()
         _require(finite, f"{what} contains NaN or infinity as {dtype}")
-    needed = Network(Sizes(None, 1, 1, 1)).parameters.keys()
+    needed = Network(Sizes(None, 1, (1,), 1)).parameters.keys()
     _require(
         needed <= weights.keys(), f"weights_ has only {list(weights)}, but needs {list(needed)}"
     )
-    network = Network(sizes_of(weights))
+    sizes = sizes_of(weights)
+    n_pools = len(weights["head/kernel"]) // sizes.n_states
+    _require(0 < n_pools <= len(POOLINGS), f"head/kernel has shape {weights['head/kernel'].shape}")
+    network = Network(sizes, pooling=POOLINGS[:n_pools])
     check_shapes(weights, network.shapes)
     _require(
         list(weights) == list(network.shapes),

@@ -128,7 +128,9 @@ def _encode(value, name, arrays):
             [_encode(k, name, arrays), _encode(v, f"{name}.{k}", arrays)] for k, v in value.items()
         ]
         return {"dict": pairs}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, tuple):
+        return {"tuple": _encode(list(value), name, arrays)}
+    if isinstance(value, list):
         return [_encode(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, np.random.RandomState):
         generator = value.get_state(legacy=False)["bit_generator"]
@@ -159,6 +161,8 @@ def _decode(value, members):
         if not all(isinstance(item, str) for item in content):
             raise ValueError("it contains labels that are marked as text but are not text")
         return np.array(content, dtype=object)
+    if kind == "tuple":
+        return tuple(_decode(content, members))
     if kind == "dict":
         return {_decode(k, members): _decode(v, members) for k, v in content}
     if kind == "RandomState":

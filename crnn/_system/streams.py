@@ -1,5 +1,6 @@
 """Random streams: one for each model, and the checks of those that come from outside."""
 
+from math import prod
 from numbers import Integral
 
 import numpy as np
@@ -13,6 +14,15 @@ def own_stream(random_state):
     if isinstance(random_state, Integral):
         return np.random.RandomState(random_state)
     return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+
+
+def draw_kept(rng, shape, rate):
+    """An array that is False with the probability ``rate``, which is rounded to 16 bits.
+
+    Bytes of the stream, as a number in double precision for each would take six times as long.
+    """
+    drawn = np.frombuffer(rng.bytes(2 * prod(shape)), np.dtype("<u2")).reshape(shape)
+    return drawn >= round(rate * 2**16)
 
 
 def check_stream(stream):

@@ -85,7 +85,9 @@ class Fit:
         self.schedule.begin(epoch, self.optimizer)
         order = rng.permutation(n) if self.model.shuffle else np.arange(n)
         try:
-            row = self.trainer.train_epoch(*self.samples, order, self.batch_size, self.optimizer)
+            row = self.trainer.train_epoch(
+                *self.samples, order, self.batch_size, self.optimizer, rng
+            )
         except NotFiniteError as error:
             raise NotFiniteError(
                 f"{error} of epoch {epoch}. Lower learning_rate, set clip_norm, or scale float "

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crnn._data.batches import drop_tokens
 from crnn._data.sequences import Sequences
 from crnn._layers.predictor import Predictor, interruptible
 
@@ -36,22 +37,22 @@ class NotFiniteError(ValueError):
 class Trainer(Predictor):
     """Changes the weights of a network in place, so that its outputs meet an objective."""
 
-    def __init__(self, network, weights, n_threads, objective):
+    def __init__(self, network, weights, n_threads, objective, token_dropout=0.0):
         super().__init__(network, weights, n_threads)
-        self.objective = objective
+        self.objective, self.token_dropout = objective, token_dropout
 
     @interruptible
-    def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer):
+    def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer, rng):
         """One pass in the order of ``indices``; returns mean loss and metric on the way by name."""
         totals = np.zeros(2)
         for number, start in enumerate(range(0, len(indices), batch_size), 1):
             if self.cancelled:
                 break
             chosen = indices[start : start + batch_size]
-            batch = self.pack(sequences, chosen)
+            batch = self._training_batch(sequences, chosen, rng)
             chosen = chosen[batch.order]
             sums, gradients = self.network.gradients(
-                batch, self.start_pass(training=True), self.objective,
+                batch, self.start_pass(rng), self.objective,
                 targets[chosen], weights[chosen], len(chosen),
             )  # fmt: skip
             if not isfinite(sums[0]):
@@ -65,6 +66,12 @@ class Trainer(Predictor):
                 f"The squares of the gradients overflowed by batch {number}, the last"
             )
         return self._row(totals, weights[indices])
+
+    def _training_batch(self, sequences, indices, rng):
+        if self.token_dropout and sequences.are_tokens:
+            sequences = drop_tokens(sequences, indices, self.token_dropout, rng)
+            indices = np.arange(len(indices))
+        return self.pack(sequences, indices)
 
     def evaluate(self, sequences, targets, weights):
         """Mean loss and metric with the weights as they stand, as those of validation."""
