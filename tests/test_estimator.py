@@ -383,7 +383,8 @@ def test_bad_continuations_change_nothing():
         assert pickle.dumps(clf) == before
     clf.set_params(units=7)
     with pytest.raises(
-        ValueError, match=r"weights_\[.rnn_0/kernel.\] has shape \(5, 6\), .* require \(5, 7\)"
+        ValueError,
+        match=r"_\[.rnn_0/kernel.\] has shape \(5, 6\) instead of \(5, 7\).*warm_start=False",
     ):
         clf.fit(X, y)
     with pytest.raises(ValueError, match="'balanced' needs all of y at once"):

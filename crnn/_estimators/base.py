@@ -362,8 +362,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
             if not resume:
                 model._prepare(raw, y)
-            check_shapes(model.weights_, model._shapes(raw))
-            model._warn_of_unknown(raw)
+            model._check_continuation(raw)
             parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
             fit = Fit(model, *parts)
@@ -460,6 +459,16 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
                 )
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
 
+    def _check_continuation(self, raw):
+        """Whether training can go on from the weights with these parameters and data."""
+        check_shapes(
+            self.weights_,
+            self._shapes(raw),
+            "Set the parameters back to those of the fitted model and pass data of the same kind, "
+            "or call fit with warm_start=False to train a new model.",
+        )
+        self._warn_of_unknown(raw)
+
     def _warn_of_unknown(self, raw):
         """Ids that an earlier call has not seen are read as unknown, in training too."""
         if self.vocabulary_size is not None or not hasattr(self, "embedding_"):
@@ -514,8 +523,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
-        check_shapes(self.weights_, self._shapes(raw))
-        self._warn_of_unknown(raw)
+        self._check_continuation(raw)
         self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
 

@@ -99,6 +99,7 @@ def _check_weights(state, dtype):
             units=len(weights["rnn_0/bias"]),
             n_outputs=len(weights["head/bias"]),
         ),
+        "The weights do not belong together; fit the estimator again.",
     )
     _require(
         list(weights)[-5:] == list(needed),
