@@ -19,7 +19,7 @@ from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE, Interval, Names
 from crnn._core import ACTIVATIONS
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
-from crnn._data.sequences import integer_ids, repeat_over_skipped
+from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network
@@ -53,8 +53,6 @@ from crnn._typing import (
     quiet,
     validated,
 )
-
-MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
 # Parameters that do not, or no longer, change the weights to which a fit comes.
 WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
@@ -451,12 +449,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
-            V = int(integer_ids(raw.values, raw.offsets).max(initial=0)) + 1
-            if V > MOST_IDS:
-                raise ValueError(
-                    f"X contains the token id {V - 1}, but at most {MOST_IDS - 1} is "
-                    "possible. Number the words from 1, or set input='series' for integer series."
-                )
+            V = rows_for(raw.values, raw.offsets)
         return shapes(vocabulary_size=V, n_features=F, units=self.units, n_outputs=self.n_outputs_)
 
     def _check_continuation(self, raw):
