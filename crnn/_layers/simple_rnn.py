@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
 from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE
 from crnn._core import ACTIVATIONS, scatter_add
@@ -17,7 +17,7 @@ from crnn._layers.recurrence import TILE, Recurrence
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn._system.sklearn_private import Options, StrOptions
-from crnn._system.streams import check_stream
+from crnn._system.streams import check_stream, rewound_on_error
 from crnn._system.threads import n_threads_for
 from crnn._typing import Activation, Floats, RandomState, checked, quiet
 
@@ -285,10 +285,10 @@ class SimpleRNN:
         return value
 
     def _build(self, features):
-        rng = check_random_state(self.random_state)
-        kernel = glorot_uniform(rng, features, self.units, self.dtype)
-        recurrent_kernel = orthogonal(rng, self.units, self.dtype)
-        self.set_weights([kernel, recurrent_kernel, np.zeros(self.units, self.dtype)])
+        with rewound_on_error(self.random_state) as rng:
+            kernel = glorot_uniform(rng, features, self.units, self.dtype)
+            recurrent_kernel = orthogonal(rng, self.units, self.dtype)
+            self.set_weights([kernel, recurrent_kernel, np.zeros(self.units, self.dtype)])
 
 
 class _Call:

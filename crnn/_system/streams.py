@@ -1,5 +1,6 @@
 """Random streams: one for each model, and the checks of those that come from outside."""
 
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -13,6 +14,18 @@ def own_stream(random_state):
     if isinstance(random_state, Integral):
         return np.random.RandomState(random_state)
     return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+
+
+@contextmanager
+def rewound_on_error(random_state):
+    """Give the random stream to draw from; if the block fails, nothing has been drawn."""
+    stream = check_random_state(random_state)
+    before = stream.get_state(legacy=False)
+    try:
+        yield stream
+    except BaseException:
+        stream.set_state(before)
+        raise
 
 
 def check_stream(stream):
