@@ -585,7 +585,7 @@ def test_members_that_overlap(tmp_path):
     content[second + 46 : second + 51] = b"a.npy"
     file = io.BytesIO(content)
     path.write_bytes(content + seal_of(file, len(content)))
-    with pytest.raises(ValueError, match="overlap or occur twice"):
+    with pytest.raises(ValueError, match="overlap or repeat"):
         SimpleRNNClassifier.load(path)
 
 

@@ -1,4 +1,4 @@
-"""All that crnn uses of scikit-learn beyond its public names: where a new version may break it."""
+"""Everything private that crnn uses of scikit-learn, where a new version may break it."""
 
 from sklearn.ensemble._base import _set_random_states as set_random_states
 from sklearn.feature_extraction.text import _VectorizerMixin as VectorizerMixin

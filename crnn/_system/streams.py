@@ -1,4 +1,4 @@
-"""Random streams: one for each model, and the checks of those that come from outside."""
+"""Random streams: one for each model, and checks of those that come from files and pickles."""
 
 from contextlib import contextmanager
 from numbers import Integral
@@ -6,11 +6,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-STREAM_WORDS = 624  # of the Mersenne twister
+STREAM_WORDS = 624  # in the state of the Mersenne twister
 
 
 def own_stream(random_state):
-    """A random stream that nobody else draws from, so that a model goes on by itself."""
+    """Make a random stream for one model, from which nobody else draws."""
     if isinstance(random_state, Integral):
         return np.random.RandomState(random_state)
     return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
@@ -18,7 +18,7 @@ def own_stream(random_state):
 
 @contextmanager
 def rewound_on_error(random_state):
-    """Give the random stream to draw from; if the block fails, nothing has been drawn."""
+    """Yield the random stream to draw from; if the block fails, it goes back to where it was."""
     stream = check_random_state(random_state)
     before = stream.get_state(legacy=False)
     try:
@@ -29,13 +29,13 @@ def rewound_on_error(random_state):
 
 
 def check_stream(stream):
-    """NumPy takes any position, and reads beyond the end of its words."""
+    """Refuse a position out of bounds: NumPy accepts it, and then reads beyond its buffer."""
     state = stream.get_state(legacy=False)
     if state["bit_generator"] == "MT19937":
         position = state["state"]["pos"]
         if not 0 <= position <= STREAM_WORDS:
             raise ValueError(
-                f"the random stream has the position {position}, not 0 to {STREAM_WORDS}"
+                f"the random stream has the position {position}, not one of 0 to {STREAM_WORDS}"
             )
     if state["bit_generator"] in ("Philox", "SFC64") and "buffer_pos" in state:
         place = state["buffer_pos"]
