@@ -145,7 +145,9 @@ REFUSED = {
     "generator": (lambda: (row for row in IDS["equal"]), TypeError, r"pass list\(X\)"),
     "dict": (lambda: dict(enumerate(IDS["equal"])), TypeError, r"pass list\(X.values\(\)\)"),
     "set": (lambda: {1, 2}, TypeError, "set, which has no order"),
-    "rows that are dicts": (lambda: [{"ids": [1]}] * 20, TypeError, "pass the column"),
+    "rows that are dicts": (
+        lambda: [{"ids": [1]}] * 20, TypeError, r"X\[0\] is of type dict; pass the column",
+    ),
     "nothing": (lambda: [], ValueError, "X is empty"),
     "an empty deque": (deque, ValueError, "X is empty"),
     "a missing sample": (lambda: [[1], None] * 10, ValueError, r"X\[1\] is None; drop"),
@@ -159,16 +161,42 @@ REFUSED = {
         r"None: X\[1\] at timestep 0",
     ),
     "a large integer": (
-        lambda: [[2**63, 1]] * 20, ValueError, r"X\[0\] contains 9223372036854775808, .*64-bit",
+        lambda: [[1, 2**63]] * 20, ValueError, r"X\[0\] at timestep 1 is 92233720.*64-bit",
     ),
-    "a larger integer": (lambda: [[1], [2**70]] * 10, ValueError, r"X\[1\] contains 11805"),
-    "text in a deque": (lambda: deque(["a b"] * 20), ValueError, "text .*SequenceVectorizer"),
-    "text in a column": (lambda: Column(["a b"] * 20), ValueError, "text .*SequenceVectorizer"),
-    "one text": (lambda: "a b", ValueError, "text .*SequenceVectorizer"),
-    "bytes": (lambda: [b"a b"] * 20, ValueError, "text .*SequenceVectorizer"),
-    "a word among ids": (lambda: [[1, 2], [1, "a"]] * 10, ValueError, "text .*SequenceVectorizer"),
+    "a larger integer": (
+        lambda: [[1], [1, -2**70]] * 10, ValueError, r"X\[1\] at timestep 1 is -11805.*64-bit",
+    ),
+    "a large integer of an array": (
+        lambda: [[1], np.array([1, 2, 2**63], np.uint64)] * 10,
+        ValueError,
+        r"X\[1\] at timestep 2 is 9223372036854775808, .*64-bit",
+    ),
+    "a large integer of a tensor": (
+        lambda: np.array([[[1, 2]], [[3, 2**70]]] * 10, object),
+        ValueError,
+        r"X\[1\] at timestep 0, feature 1 is 118.*64-bit",
+    ),
+    "an integer beyond floats": (
+        lambda: [[0.5], [0.5, 10**400]] * 10, ValueError, r"X\[1\] at timestep 1 must be .*large",
+    ),
+    "an object": (
+        lambda: [[0.5], [0.5, {}]] * 10, TypeError, r"X\[1\] at timestep 1 must be .*'dict'",
+    ),
+    "text in a deque": (
+        lambda: deque(["a b"] * 20), ValueError, r"X\[0\] is text .*SequenceVectorizer",
+    ),
+    "text in a column": (
+        lambda: Column(["a b"] * 20), ValueError, r"X\[0\] is text .*SequenceVectorizer",
+    ),
+    "text after a gap": (lambda: [None, "a b"] * 10, ValueError, r"X\[1\] is text"),
+    "one text": (lambda: "a b", ValueError, "X is text .*SequenceVectorizer"),
+    "bytes": (lambda: [b"a b"] * 20, ValueError, r"X\[0\] is text .*SequenceVectorizer"),
+    "a text among ids": (lambda: [[1, 2], "a b"] * 10, ValueError, r"X\[1\] is text"),
+    "a word among ids": (
+        lambda: [[1, 2], [1, "a"]] * 10, ValueError, r"X\[1\] at timestep 1 is text",
+    ),
     "a matrix of words": (
-        lambda: np.array([["a", "b"]] * 20), ValueError, "text .*SequenceVectorizer",
+        lambda: np.array([["a", "b"]] * 20), ValueError, r"X\[0\] at timestep 0 is text",
     ),
 }  # fmt: skip
 

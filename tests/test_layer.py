@@ -208,6 +208,35 @@ def test_bad_calls_leave_the_layer_as_it_was():
         np.testing.assert_array_equal(a, b)
 
 
+def test_finite_numbers_that_overflow_are_refused():
+    layer = constant_layer(3, 2, "float32")
+    X, kernel = np.ones((2, 4, 3)), np.ones((3, 2))
+    X[1, 2, 0] = kernel[2, 1] = 1e300
+    place = r"is 1e\+300, which is too large for float32. Scale"
+    for call, message in [
+        (lambda: layer(X), rf"inputs\[1, 2, 0\] {place}"),
+        (lambda: layer(X[1].tolist()), rf"inputs\[2, 0\] {place}"),
+        (lambda: layer(X[:, :2], initial_state=[[0, 0], [0, -1e39]]), r"state\[1, 1\] is -1e\+39"),
+        (lambda: layer.set_weights([kernel, np.eye(2), [0, 0]]), rf"weights\[0\]\[2, 1\] {place}"),
+        (lambda: (layer(X[:, :2]), layer.backward(X[:, 2, :2])), rf"output\[1, 0\] {place}"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert layer.get_weights()[0].max() == np.float32(0.01)
+    assert np.isfinite(SimpleRNN(2, dtype="float64")(X)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_and_infinity_are_computed_with(dtype):
+    layer = SimpleRNN(1, dtype=dtype).set_weights([[[1.0]], [[0.0]], [0.0]])
+    got = layer(np.array([[[np.inf]], [[-np.inf]], [[np.nan]]]))
+    np.testing.assert_array_equal(got, [[1], [-1], [np.nan]])
+    start = layer([[[0.5]]], initial_state=[[np.nan]])
+    np.testing.assert_array_equal(start, [[np.nan]])
+    layer.set_weights([[[np.inf]], [[0.0]], [0.0]])
+    np.testing.assert_array_equal(layer([[[2.0]]]), [[1]])
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2)])
 def test_nothing_to_read(shape):
     layer = SimpleRNN(4, random_state=0)

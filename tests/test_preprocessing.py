@@ -220,8 +220,8 @@ def test_given_vocabulary():
     ("vocabulary", "message"),
     [
         ([], "vocabulary is empty"),
-        (["a", "a"], "a word or an id twice"),
-        ({"a": 3, "b": 3}, "a word or an id twice"),
+        (["a", "b", "c", "b"], "contains 'b' twice, at places 1 and 3, counted from 0"),
+        ({"a": 3, "b": 4, "c": 3}, "gives the id 3 to both 'a' and 'c'"),
         ({"a": 5, "b": 2}, "got 2 for 'b'"),
         ({"a": "x", "b": 3}, "got 'x' for 'a'"),
         ({"a": 10000}, "less than max_features=10000"),

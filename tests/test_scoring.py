@@ -187,15 +187,23 @@ def test_array_likes(kind, stratify):
     assert held_out.history_["val_f1"][-1] == f1_score(y, predicted)
 
 
-def test_frames_keep_their_names():
-    def seen(estimator, X, y):
-        return X["last"].mean()
+@pytest.mark.parametrize("stratify", [False, True])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_tables_keep_the_names_of_their_columns(library, stratify):
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+
+    def mean_of_last(estimator, X, y):
+        kinds.add(type(X))
+        return np.asarray(X["last"] if hasattr(X, "columns") else X[:, -1]).mean()
 
     X, y = data()
-    frame = pd.DataFrame(X, columns=[*"abcde", "last"])
-    history = small(scoring={"f1": "f1", "mean": seen}).fit(frame, y).history_
-    assert history["val_f1"] == small(scoring="f1").fit(X, y).history_["val_f1"]
-    assert history["val_mean"] == [X[90:, -1].mean()] * 4
+    columns = {name: X[:, j] for j, name in enumerate([*"abcde", "last"])}
+    table = (module.table if library == "pyarrow" else module.DataFrame)(columns)
+    kinds = set()
+    clf = small(scoring={"f1": "f1", "mean": mean_of_last}, stratify=stratify)
+    histories = [clf.fit(held, y).history_ for held in (table, X)]
+    assert histories[0] == histories[1]
+    assert kinds == {type(table), np.ndarray}
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "boolean"])

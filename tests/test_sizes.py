@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from crnn import SimpleRNN, SimpleRNNClassifier, _core
+from crnn._data import sequences
 from crnn._data.batches import pack
 from crnn._data.sequences import Sequences
 from crnn._layers import forecast
@@ -57,16 +58,27 @@ def test_an_optimiser_beyond_32_bits():
 
 def test_sequences_beyond_32_bits():
     X = lazy_zeros((2, BEYOND), np.uint8)
-    with pytest.raises(ValueError, match=rf"a sequence of {BEYOND} timesteps"):
+    with pytest.raises(ValueError, match=rf"X\[0\] has {BEYOND} timesteps, but at most"):
         SimpleRNNClassifier(vocabulary_size=9).fit(X, [0, 1])
+
+
+def test_a_sequence_that_is_too_long_is_named(monkeypatch):
+    monkeypatch.setattr(sequences, "MOST_STEPS", 3)
+    with pytest.raises(ValueError, match=r"X\[1\] has 4 timesteps, but at most 3 .*Cut it"):
+        SimpleRNNClassifier().fit([[1, 2, 3], [1, 2, 3, 4]], [0, 1])
+
+
+def test_a_token_id_beyond_32_bits_is_named():
+    with pytest.raises(ValueError, match=rf"X\[1\] at timestep 2 is the token id {2**31}, but ids"):
+        SimpleRNNClassifier().fit([[1, 2], [3, 2**31 - 1, 2**31]], [0, 1])
 
 
 def test_batches_beyond_32_bits():
     lengths = np.array([2**30, 2**30])
     nothing = np.zeros(2, np.int32)
-    sequences = Sequences(np.zeros(1, np.int32), np.zeros(2, np.int64), lengths, nothing)
+    two = Sequences(np.zeros(1, np.int32), np.zeros(2, np.int64), lengths, nothing)
     with pytest.raises(ValueError, match=rf"2 sequences has {2**31} timesteps.*Lower batch_size"):
-        pack(sequences, np.arange(2), Workspace(), 24, 1, 9)
+        pack(two, np.arange(2), Workspace(), 24, 1, 9)
 
 
 @pytest.mark.parametrize(

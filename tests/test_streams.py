@@ -5,9 +5,11 @@ keeps as they are for good.
 """
 
 import numpy as np
+import pytest
 from sklearn.base import clone
 
 from crnn import SimpleRNN, SimpleRNNClassifier
+from crnn._layers import simple_rnn
 
 UNIFORM = [0.5488135039273248, 0.7151893663724195, 0.6027633760716439, 0.5448831829968969]
 ORDER = [2, 3, 6, 1, 8, 9, 7, 5, 4, 0]  # the permutation that follows the weights of a small model
@@ -85,3 +87,24 @@ def test_a_stream_of_the_user_gives_one_seed():
     assert not np.array_equal(clf.embedding_, again.embedding_)
     np.random.seed(7)  # noqa: NPY002
     np.testing.assert_array_equal(small().fit(X, Y).embedding_, clf.embedding_)
+
+
+@pytest.mark.parametrize("bits", [np.random.MT19937, np.random.Philox])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_failed_first_call_of_a_layer_draws_nothing(monkeypatch, error, bits):
+    def fail(*args):
+        raise error
+
+    inputs = np.ones((1, 2, 3))
+    wanted = SimpleRNN(4, random_state=np.random.RandomState(bits(7)))
+    wanted(inputs)
+    rng = np.random.RandomState(bits(7))
+    layer = SimpleRNN(4, random_state=rng)
+    with monkeypatch.context() as patch:
+        patch.setattr(simple_rnn, "orthogonal", fail)  # after the kernel has been drawn
+        with pytest.raises(error):
+            layer(inputs)
+    assert layer.get_weights() == []
+    layer(inputs)
+    np.testing.assert_array_equal(layer.kernel_, wanted.kernel_)
+    assert rng.randint(2**31) == wanted.random_state.randint(2**31)

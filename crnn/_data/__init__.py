@@ -1,1 +1,1 @@
-"""What the user passed -> sequences -> batches."""
+"""From what the user passes to sequences, and from sequences to batches."""

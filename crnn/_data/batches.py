@@ -1,4 +1,4 @@
-"""From some of the sequences to the buffers that the kernels read."""
+"""Pack some of the sequences into the buffers that the kernels read."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +9,8 @@ from crnn import _core
 from crnn._data.sequences import MOST_STEPS, Sequences, offsets_of
 from crnn._system.streams import draw_kept
 
-# A batch that has this many steps for each word of the vocabulary takes all words as they are:
-# those that do not occur cost less than looking for them.
+# With this many steps per word of the vocabulary, a batch takes the whole vocabulary: projecting
+# words that do not occur costs less than finding those that do.
 MANY = 8
 
 
@@ -18,16 +18,16 @@ MANY = 8
 class Batch:
     """B sequences in the order of the kernels (see the Design note of ``_core``).
 
-    For tokens, ``ids`` (D,) are the distinct ones and ``rows`` says which of them each transition
-    reads. Where there are paddings, one of them follows the N transitions: the input of the shared
-    walk through them. For series, ``inputs`` holds a row for each transition.
+    For tokens, ``ids`` holds the D distinct ones, and ``rows`` says which of them each transition
+    reads. If there are leading paddings, one more row follows the N transitions: the input of the
+    shared steps through them. For series, ``inputs`` holds a row for each transition.
     """
 
     tile: int
-    order: np.ndarray  # (B,) places in the list of sequences that was asked for
+    order: np.ndarray  # (B,) where each sequence is in the ``indices`` passed to pack
     offsets: np.ndarray  # (B + 1,)
     pads: np.ndarray  # (B,)
-    positions: np.ndarray  # (N,) or (N + 1,) places in the flat values that each transition reads
+    positions: np.ndarray  # (N,) or (N + 1,) where each transition reads the flat values
     rows: np.ndarray  # (N,) or (N + 1,)
     inputs: np.ndarray | None = None  # (N, F)
     ids: np.ndarray | None = None  # (D,)
@@ -56,7 +56,7 @@ class Batch:
 
 
 def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
-    """The sequences named by ``indices`` as a ``Batch``; the buffers belong to the workspace."""
+    """Pack the sequences at ``indices`` into a ``Batch``; its buffers belong to the workspace."""
     lengths = sequences.lengths[indices]
     order = np.argsort(-lengths, kind="stable")
     chosen = indices[order]
@@ -108,7 +108,7 @@ def drop_tokens(sequences, indices, rate, rng):
 
 
 def states_after(offsets, tile):
-    """Row of the state that each transition leads to."""
+    """Row of the state that each transition produces."""
     lengths = np.diff(offsets)
     rows = np.arange(offsets[-1])
     for top in range(0, len(lengths), tile):
@@ -122,9 +122,9 @@ def states_after(offsets, tile):
 def states_before(offsets, tile):
     """Row of the initial state of each sequence.
 
-    Row r of a tile that begins with row ``top`` starts after the steps that the rows above it have
-    more than its own l: at those times each of them, but not r, has a state. That makes
-    (offsets[r] - offsets[top]) - l (r - top) rows before its block, where it is row r - top.
+    All sequences end together, so row r, of length l, joins its tile (whose first row is ``top``)
+    when l steps remain. By then the longer rows above it have produced
+    (offsets[r] - offsets[top]) - l (r - top) states; in the block that follows, it is row r - top.
     """
     r = np.arange(len(offsets) - 1)
     return offsets[:-1] + r - np.diff(offsets) * (r % tile)

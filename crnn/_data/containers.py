@@ -1,4 +1,4 @@
-"""Any container of sequences -> arrays of numbers: of each sequence, of each column, or of all."""
+"""Read any container of sequences as arrays: one per sequence, one per column, or one for all."""
 
 from collections.abc import Iterator, Mapping, Set
 from numbers import Integral, Real
@@ -11,27 +11,38 @@ from crnn._system.sklearn_private import is_pandas_na
 INT64_MAX = np.iinfo(np.int64).max
 
 
+def place_of(*index):
+    """Where in X something is, given its sample, timestep and feature, as far as they are known."""
+    if not index:
+        return "X"
+    sample, *rest = index
+    step = [f"{axis} {i}" for axis, i in zip(("timestep", "feature"), rest, strict=False)]
+    return f"X[{sample}]" + (" at " + ", ".join(step) if step else "")
+
+
 def sequences_in(X):
-    """The sequences that X holds, as a list, or None where X is one array or one table."""
+    """The sequences in X as a list, or None if X is a single array or table."""
     if is_table(X) or issparse(X):
         return None
     _refuse_unordered(X)
     items = _items(X)
-    if items is not None and not items:
+    if items is None:
+        return None
+    if not items:
         raise ValueError("X is empty: found 0 sample(s) while a minimum of 1 is required.")
-    first = next((x for x in items or () if not _is_missing(x)), None)
-    _refuse_text(first)
+    # Where all are missing, ``numbers`` refuses the first.
+    i, first = next(((i, x) for i, x in enumerate(items) if not _is_missing(x)), (0, []))
+    _refuse_text(first, place_of(i))
     if isinstance(first, Mapping):
         raise TypeError(
-            f"X contains samples of type {type(first).__name__}; pass the column that contains the "
+            f"{place_of(i)} is of type {type(first).__name__}; pass the column that contains the "
             "sequences."
         )
-    is_sequence = isinstance(first, (list, tuple)) or np.ndim(first) > 0
-    return items if is_sequence or (items and first is None) else None
+    return items if isinstance(first, (list, tuple)) or np.ndim(first) > 0 else None
 
 
 def is_plain(X):
-    """Whether X is nested lists of numbers of one length, which scikit-learn takes for an array."""
+    """Whether X is a list of equally long lists of floats, an array to scikit-learn."""
     return (
         isinstance(X, list)
         and all(isinstance(x, list) for x in X)
@@ -41,13 +52,13 @@ def is_plain(X):
 
 
 def is_table(X):
-    """Whether X is a data frame of pandas or polars, or a table of pyarrow."""
+    """Whether X is a pandas or polars data frame or a pyarrow table."""
     return hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2
 
 
 def columns_of(table):
-    """Names and columns."""
-    if hasattr(table, "iloc"):  # pandas, where a name may stand twice
+    """Names and columns of a table."""
+    if hasattr(table, "iloc"):  # pandas, where names may repeat
         return list(table.columns), [table.iloc[:, j] for j in range(table.shape[1])]
     if hasattr(table, "get_columns"):  # polars
         return list(table.columns), table.get_columns()
@@ -55,7 +66,7 @@ def columns_of(table):
 
 
 def _items(X):
-    """X as a list, if it is one-dimensional."""
+    """X as a list, or None if it is not one-dimensional."""
     for to_list in ("to_pylist", "to_list"):  # pyarrow; pandas and polars
         if hasattr(X, to_list):
             return getattr(X, to_list)()
@@ -69,7 +80,7 @@ def _items(X):
 
 
 def _refuse_unordered(X):
-    _refuse_text(X)
+    _refuse_text(X, place_of())
     if isinstance(X, Iterator):
         raise TypeError("X is an iterator, which can be read only once; pass list(X).")
     if isinstance(X, Mapping):
@@ -78,18 +89,18 @@ def _refuse_unordered(X):
         raise TypeError("X is a set, which has no order; pass a list.")
 
 
-def _refuse_text(x):
+def _refuse_text(x, where):
     if isinstance(x, (str, bytes)):
         raise ValueError(
-            f"X contains text ({x[:20]!r}). Turn it into token ids first: "
+            f"{where} is text ({x[:20]!r}). Turn it into token ids first: "
             "make_pipeline(SequenceVectorizer(), SimpleRNNClassifier())."
         )
 
 
 def numbers(x, place):
-    """An array-like as an array of numbers; ``place(index)`` says where in X an item of it stands.
+    """Convert an array-like to an array of numbers; ``place(*index)`` says where an item is in X.
 
-    Integers stay integers, whatever holds them: nothing is promoted to float on the way.
+    Integers stay integers in whatever container they come: none become floats on the way.
     """
     if _is_missing(x):
         raise ValueError(f"{place()} is {_name(x)}; drop the missing sample and its target.")
@@ -97,17 +108,20 @@ def numbers(x, place):
         array = np.asarray(x)
     except ValueError as error:
         raise ValueError(
-            f"{place()} is not a sequence of numbers, or of equally long vectors: {error}"
+            f"{place()} is not a sequence of numbers or of equally long vectors: {error}"
         ) from error
-    if array.dtype.kind == "f" and not hasattr(x, "dtype") and (np.abs(array) >= 2.0**63).any():
-        array = np.asarray(x, object)  # NumPy makes floats of integers beyond 64 bits
+    if not hasattr(x, "dtype"):
+        # NumPy turns integers beyond 64 bits into floats, and numbers beside text into text.
+        large = array.dtype.kind == "f" and (np.abs(array) >= 2.0**63).any()
+        if large or array.dtype.kind in "US":
+            array = np.asarray(x, object)
     if array.dtype.kind in "OUS":
         array = _numbers_of_objects(array, place)
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise missing(np.nan, place(*np.argwhere(np.isnan(array))[0]))
     if array.dtype == np.uint64:
         if array.size and array.max() > INT64_MAX:
-            raise _too_large(array.max(), place())
+            raise _too_large(array, place)
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuf":
         raise ValueError(
@@ -117,12 +131,15 @@ def numbers(x, place):
 
 
 def _numbers_of_objects(array, place):
+    def at(k):
+        return place(*np.unravel_index(k, array.shape))
+
     items = array.ravel().tolist()
     for k, item in enumerate(items):
-        _refuse_text(item)
+        if isinstance(item, (str, bytes)):
+            _refuse_text(item, at(k))
         if _is_missing(item):
-            index = np.unravel_index(k, array.shape)
-            raise missing(item, place(*index))
+            raise missing(item, at(k))
     if any(np.ndim(item) for item in items):
         raise ValueError(
             f"{place()} contains sequences in its cells; pass that column alone. In a "
@@ -132,27 +149,32 @@ def _numbers_of_objects(array, place):
         try:
             return array.astype(np.int64)
         except OverflowError:
-            raise _too_large(max(items, key=abs), place()) from None
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"{place()} must contain integers (token ids) or floats (series): {error}"
-        ) from error
+            raise _too_large(array, place) from None
+    floats = np.empty(len(items))
+    for k, item in enumerate(items):
+        try:
+            floats[k] = item
+        except (TypeError, ValueError, OverflowError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"{at(k)} must be an integer (token id) or a float (series): {error}"
+            ) from error
+    return floats.reshape(array.shape)
 
 
-def _too_large(number, where):
+def _too_large(array, place):
+    index = np.unravel_index(np.argmax(np.abs(array)), array.shape)
     return ValueError(
-        f"{where} contains {number}, which does not fit in a 64-bit integer. Pass smaller token "
-        "ids, or floats for a series."
+        f"{place(*index)} is {array[index]}, which does not fit in a 64-bit integer. Pass smaller "
+        "token ids, or floats for a series."
     )
 
 
 def missing(item, where):
     """The error for a missing value."""
     return ValueError(
-        f"Input X contains {_name(item)}: {where}. Drop or impute missing values, or pass a list "
-        "of sequences of unequal lengths if they fill up shorter sequences."
+        f"Input X contains {_name(item)}: {where}. Drop or impute missing values; if they pad "
+        "shorter sequences, pass a list of sequences of unequal lengths instead."
     )
 
 
@@ -165,7 +187,7 @@ def _is_missing(x):
 
 
 def without_missing(y):
-    """Targets without missing values; tensors become arrays."""
+    """Return the targets, tensors as arrays; raise if one is missing."""
     if hasattr(y, "__dlpack__"):
         y = np.asarray(y)
     items = np.empty(0) if issparse(y) else np.asarray(y)
@@ -181,14 +203,18 @@ def without_missing(y):
     return y
 
 
-def check_one_kind(arrays, names):
-    """Refuse a mix of integers and floats, as it is unclear whether they are ids."""
-    filled = [i for i, array in enumerate(arrays) if array.size]
-    integer = [arrays[i].dtype.kind in "iu" for i in filled]
-    if len(set(integer)) > 1:
-        odd = filled[integer.index(not integer[0])]
+def check_one_kind(arrays, name):
+    """Refuse a mix of integers and floats, which could be token ids or series.
+
+    ``arrays`` is a dict, and ``name(key)`` says where in X an array comes from.
+    """
+    first = {}  # key of the first array of integers, and of the first of floats
+    for key, array in arrays.items():
+        first.setdefault(array.dtype.kind in "iu", key)
+    if len(first) > 1:
+        usual, odd = first.values()
         raise ValueError(
-            f"{names(odd)} has dtype {arrays[odd].dtype}, but {names(filled[0])} has dtype "
-            f"{arrays[filled[0]].dtype}: with input='auto' integers are token ids and floats are "
+            f"{name(odd)} has dtype {arrays[odd].dtype}, but {name(usual)} has dtype "
+            f"{arrays[usual].dtype}: with input='auto' integers are token ids and floats are "
             "series. Set input='tokens' or input='series', or make all of them integers or floats."
         )

@@ -1,6 +1,7 @@
-"""The input contract of the estimators: what the user passed -> packed sequences."""
+"""The input contract of the estimators: from what the user passes to packed sequences."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.sparse import issparse
@@ -12,119 +13,120 @@ from crnn._data.containers import (
     is_plain,
     is_table,
     numbers,
+    place_of,
     sequences_in,
 )
-from crnn._data.sequences import check_length, offsets_of, series_sequences, token_sequences
+from crnn._data.sequences import check_lengths, offsets_of, series_sequences, token_sequences
 from crnn._system.sklearn_private import check_feature_names, check_n_features
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The user's data, end to end, with scikit-learn's checks done."""
+    """The user's data end to end, checked by scikit-learn's rules."""
 
     values: np.ndarray  # (n_steps,) or (n_steps, F)
     offsets: np.ndarray  # (n_samples + 1,)
-    width: int | None  # timesteps of each sample, if all came in one array
+    width: int | None  # timesteps of each sample, if X was an array
 
     def __len__(self):
         return len(self.offsets) - 1
 
     def are_tokens(self, declared):
-        """By ``input="auto"``, integers are token ids and floats are series."""
+        """With ``input="auto"``, integers are token ids and floats are series."""
         if declared == "auto":
             return self.values.dtype.kind in "iu" and self.values.ndim == 1
         return declared == "tokens"
 
     @property
     def n_features(self):
-        """Features of a timestep of a series."""
+        """Number of features in a timestep of a series."""
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
 
 def read(estimator, X, *, reset):
     """Check X by scikit-learn's rules.
 
-    An array must have the width that the estimator was fitted on, if that was one width; the
-    sequences of a list have any length.
+    An array must have the width that the estimator was fitted on, if it was fitted on an array.
+    The sequences of a list have any length.
     """
     sequences = sequences_in(X)
     if sequences is None:
         return _read_array(estimator, X, reset)
     arrays = [_sequence(x, i) for i, x in enumerate(sequences)]
-    filled = [x for x in arrays if x.size]
-    for i, x in enumerate(arrays):
-        if x.size and x.shape[1:] != filled[0].shape[1:]:
-            raise ValueError(
-                f"X[{i}] has shape {x.shape}, but an earlier sequence has shape "
-                f"{filled[0].shape}; all sequences need the same number of features."
-            )
+    filled = {i: x for i, x in enumerate(arrays) if x.size}
+    _check_features(filled)
     if estimator.input == "auto":
-        check_one_kind(arrays, "X[{}]".format)
+        check_one_kind(filled, place_of)
     offsets = offsets_of([len(x) for x in arrays])
-    check_length(np.diff(offsets).max())
+    check_lengths(offsets)
     check_feature_names(estimator, X, reset=reset)
-    if reset:  # lists have no width, but for those that are an array written out
+    if reset:  # a list has no width, unless it is an array written out
         vars(estimator).pop("n_features_in_", None)
         if is_plain(X):
             estimator.n_features_in_ = len(X[0])
-    return Raw(np.concatenate(filled) if filled else np.zeros(0, np.int32), offsets, None)
+    values = np.concatenate([*filled.values()]) if filled else np.zeros(0, np.int32)
+    return Raw(values, offsets, None)
 
 
 def _sequence(x, i):
-    def place(step=None, *feature):
-        at = "" if step is None else f" at timestep {step}"
-        return f"X[{i}]" + at + "".join(f", feature {f}" for f in feature)
-
-    x = numbers(x, place)
+    x = numbers(x, partial(place_of, i))
     if x.ndim not in (1, 2):
         raise ValueError(
-            f"X[{i}] has shape {x.shape}; a sequence must have shape (timesteps,) or (timesteps, "
-            "features)."
+            f"{place_of(i)} has shape {x.shape}; a sequence must have shape (timesteps,) or "
+            "(timesteps, features)."
         )
     if len(x) and not x.size:
-        raise ValueError(f"X[{i}] has shape {x.shape}, but a timestep needs at least one feature.")
+        raise ValueError(
+            f"{place_of(i)} has shape {x.shape}, but a timestep needs at least one feature."
+        )
     return x
+
+
+def _check_features(arrays):
+    """All sequences have the same number of features."""
+    first = next(iter(arrays.values()), None)
+    for i, x in arrays.items():
+        if x.shape[1:] != first.shape[1:]:
+            raise ValueError(
+                f"{place_of(i)} has shape {x.shape}, but an earlier sequence has shape "
+                f"{first.shape}; all sequences need the same number of features."
+            )
 
 
 def _read_array(estimator, X, reset):
     check_feature_names(estimator, X, reset=reset)
     if is_table(X):
         array = _table(X, estimator.input)
+    elif issparse(X) or len(getattr(X, "shape", ())) == 1:
+        array = X  # scikit-learn refuses it in its own words
     else:
-        flat = len(getattr(X, "shape", ())) == 1  # which scikit-learn refuses in its own words
-        array = X if issparse(X) or flat else np.asarray(X)
-        if not flat and not issparse(array) and array.dtype.kind in "OUS" and array.ndim > 1:
-            array = numbers(array, _place_in_array)
+        array = np.asarray(X)
+        if array.dtype.kind in "OUS" and array.ndim > 1:
+            array = numbers(array, place_of)
     is_ids = type(array) is np.ndarray and array.dtype.kind in "iu" and array.ndim == 2
-    if not (is_ids and array.size):  # of which nothing is left to check, in a third of the time
+    if not (is_ids and array.size):  # else check_array takes most of the time, and finds nothing
         array = check_array(
             array, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X"
         )
     _check_width(estimator, array, reset)
     _check_shape(array)
     n, width = array.shape[:2]
-    check_length(width)
-    return Raw(array.reshape(n * width, *array.shape[2:]), offsets_of(np.full(n, width)), width)
-
-
-def _place_in_array(*index):
-    return f"X[{index[0]}] at timestep {index[1]}" if index else "X"
+    offsets = offsets_of(np.full(n, width))
+    check_lengths(offsets)
+    return Raw(array.reshape(n * width, *array.shape[2:]), offsets, width)
 
 
 def _table(X, declared):
-    """The columns of a data frame side by side."""
+    """The columns of a table side by side."""
     names, columns = columns_of(X)
 
-    def column(j):
-        def place(row=None):
-            return f"Column {names[j]!r} of X" + ("" if row is None else f" in row {row}")
+    def place(j, row=None):
+        return f"Column {names[j]!r} of X" + ("" if row is None else f" in row {row}")
 
-        return numbers(columns[j], place)
-
-    arrays = [column(j) for j in range(len(columns))]
-    if declared == "auto":
-        check_one_kind(arrays, lambda j: f"Column {names[j]!r} of X")
-    return np.column_stack(arrays) if arrays else np.empty(X.shape)
+    arrays = {j: numbers(column, partial(place, j)) for j, column in enumerate(columns)}
+    if declared == "auto" and len(X):
+        check_one_kind(arrays, place)
+    return np.column_stack([*arrays.values()]) if arrays else np.empty(X.shape)
 
 
 def _check_width(estimator, array, reset):
@@ -155,7 +157,7 @@ def _check_shape(array):
 
 
 def as_sequences(raw, *, tokens, n_rows, open_vocabulary, n_features, mask_zero, dtype, keep_pads):
-    """Packed sequences for a model of these properties."""
+    """Pack the data for a model with these properties."""
     if not tokens:
         if raw.n_features != n_features and len(raw.values):
             raise ValueError(

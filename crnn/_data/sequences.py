@@ -1,27 +1,29 @@
-"""The one internal form of the data: packed ragged sequences, whatever the user passed."""
+"""The one internal form of the data, whatever the user passes: packed ragged sequences."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from crnn._core import leading_zeros
-from crnn._data.containers import missing
+from crnn._data.containers import missing, place_of
 
-MOST_STEPS = 2**31 - 2  # of a batch, and one for a padding; the kernels count rows in 32 bits
+# The kernels count in 32 bits: ids, and the steps of a batch with one more for a padding.
+MOST_IDS = 2**31 - 1
+MOST_STEPS = 2**31 - 2
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Where each sequence stands in flat values, without its leading paddings.
+    """Where each sequence lies in the flat values, without its leading paddings.
 
     Attributes
     ----------
     values : ndarray of shape (n_steps,), int32, or (n_steps, F), floating
-        Token ids, or the steps of float series.
+        Token ids, or the timesteps of float series.
     starts, lengths : ndarray of shape (n_sequences,), int64
         Sequence i is ``values[starts[i]:starts[i] + lengths[i]]``.
     pads : ndarray of shape (n_sequences,), int32
-        Number of paddings (id 0) left out in front: the network still walks through them.
+        Number of leading paddings (id 0) left out; the network still steps through them.
     """
 
     values: np.ndarray
@@ -42,30 +44,30 @@ class Sequences:
 
 
 def without_pads(values, offsets):
-    """Sequences end to end, as they are."""
+    """``Sequences`` of values end to end, with no paddings left out."""
     lengths = np.diff(offsets)
     return Sequences(values, offsets[:-1], lengths, np.zeros(len(lengths), np.int32))
 
 
 def offsets_of(lengths):
-    """Running sum of the lengths, with a leading 0."""
+    """Cumulative sum of the lengths, with a leading 0."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
 
 
-def place_in(offsets, step):
-    """Where a step of flat values stands in the user's X."""
+def place_in(offsets, step, *feature):
+    """Where in the user's X a step of the flat values is."""
     sample = np.searchsorted(offsets, step, side="right") - 1
-    return f"X[{sample}] at timestep {step - offsets[sample]}"
+    return place_of(sample, step - offsets[sample], *feature)
 
 
 def token_sequences(values, offsets, *, n_rows, open_vocabulary, mask_zero, keep_pads=False):
-    """Check token ids and take the paddings off.
+    """Check token ids and strip the paddings.
 
-    In an open vocabulary each id beyond the rows of the embedding reads its last one. With
-    ``mask_zero`` each id 0 is dropped, so that the state carries through. Without it the leading
-    zeros are counted instead of stored, unless ``keep_pads`` asks for them in place.
+    In an open vocabulary, ids beyond the rows of the embedding read its last row. With
+    ``mask_zero`` every id 0 is dropped, so that the state carries through. Without it, leading
+    zeros are counted instead of stored, unless ``keep_pads`` keeps them in place.
     """
     values = integer_ids(values, offsets)
     if open_vocabulary:
@@ -83,16 +85,32 @@ def token_sequences(values, offsets, *, n_rows, open_vocabulary, mask_zero, keep
     return Sequences(values, offsets[:-1] + pads, np.diff(offsets) - pads, pads)
 
 
-def check_length(longest):
-    if longest > MOST_STEPS:
+def check_lengths(offsets):
+    """Refuse a sequence that is too long for the kernels."""
+    lengths = np.diff(offsets)
+    longest = np.argmax(lengths)
+    if lengths[longest] > MOST_STEPS:
         raise ValueError(
-            f"X contains a sequence of {longest} timesteps, but at most {MOST_STEPS} are "
-            "possible; cut it into parts."
+            f"{place_of(longest)} has {lengths[longest]} timesteps, but at most {MOST_STEPS} are "
+            "possible. Cut it into parts."
         )
 
 
+def rows_for(values, offsets):
+    """Number of rows that an embedding of these token ids needs."""
+    ids = integer_ids(values, offsets)
+    largest = int(ids.max(initial=0))
+    if largest >= MOST_IDS:
+        raise ValueError(
+            f"{place_in(offsets, np.argmax(ids))} is the token id {largest}, but ids up to "
+            f"{MOST_IDS - 1} are possible. Number the words from 1, or set input='series' for "
+            "integer series."
+        )
+    return largest + 1
+
+
 def integer_ids(values, offsets):
-    """The values as integers, which all must be in value."""
+    """Cast integer-valued floats to integers; raise otherwise."""
     if values.dtype.kind in "iu":
         return values
     integers = values.astype(np.int64)
@@ -113,38 +131,38 @@ def _check_range(values, offsets, n_rows):
     if values.min() < 0:
         step = np.flatnonzero(values < 0)[0]
         raise ValueError(
-            f"{place_in(offsets, step)} is the negative token id {values[step]}; token ids count "
-            "from 0 (padding). For integer series set input='series'."
+            f"{place_in(offsets, step)} is the negative token id {values[step]}; token ids start "
+            "at 0 (padding). For integer series set input='series'."
         )
     if values.max() >= n_rows:
         step = np.flatnonzero(values >= n_rows)[0]
         raise ValueError(
             f"{place_in(offsets, step)} is the token id {values[step]}, but "
             f"vocabulary_size={n_rows} allows ids up to {n_rows - 1}. Map rarer words to the "
-            "out-of-vocabulary id, refit with a larger vocabulary_size, or with None, which reads "
-            "ids that fit has not seen as one unknown word."
+            "out-of-vocabulary id, or refit with a larger vocabulary_size, or with None, which "
+            "reads ids not seen in fit as one unknown word."
         )
 
 
 def series_sequences(values, offsets, dtype, n_features):
-    """Check the steps of float series; a step of univariate series has one feature."""
+    """Check float series; a timestep of a univariate series has one feature."""
     values = values.reshape(len(values), n_features)
     steps = np.ascontiguousarray(values, dtype=dtype)
     finite = np.isfinite(steps)
     if not finite.all():
         step, feature = np.argwhere(~finite)[0]
-        number, place = values[step, feature], f"{place_in(offsets, step)}, feature {feature}"
+        number, place = values[step, feature], place_in(offsets, step, feature)
         if np.isnan(number):
             raise missing(number, place)
         raise ValueError(
             "Input X contains infinity or a value too large for "
-            f"dtype({np.dtype(dtype).name!r}): {number} in {place}. Scale or clip the series."
+            f"dtype({np.dtype(dtype).name!r}): {place} is {number}. Scale or clip the series."
         )
     return without_pads(steps, offsets)
 
 
 def repeat_over_skipped(paths, kept, offsets):
-    """States after the steps that were kept -> states after all steps, zero before the first."""
+    """Expand the states after kept steps to all steps: skipped ones repeat the last, or zero."""
     done = np.concatenate([[0], np.cumsum(kept)])
     started = done[1:] > np.repeat(done[offsets[:-1]], np.diff(offsets))
     with_start = np.concatenate([np.zeros((1, paths.shape[1]), paths.dtype), paths])

@@ -29,7 +29,7 @@ from crnn._constraints import (
 from crnn._core import ACTIVATIONS
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
-from crnn._data.sequences import integer_ids, repeat_over_skipped
+from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network, Sizes, sizes_of
@@ -61,8 +61,6 @@ from crnn._typing import (
     quiet,
     validated,
 )
-
-MOST_IDS = 2**31 - 1  # ids and their number are 32-bit integers in the kernels
 
 # Parameters that do not, or no longer, change the weights to which a fit comes.
 WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
@@ -393,8 +391,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
             if not resume:
                 model._prepare(raw, y)
-            check_shapes(model.weights_, model._network(model._sizes(raw)).shapes)
-            model._warn_of_unknown(raw)
+            model._check_continuation(raw)
             parts = split(model, X, raw, y, weights, X_val, y_val)
             model._check_plan(fingerprint(*parts))
             fit = Fit(model, *parts)
@@ -482,13 +479,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
-            highest = int(integer_ids(raw.values, raw.offsets).max(initial=0))
-            if highest >= MOST_IDS:
-                raise ValueError(
-                    f"X contains the token id {highest}, but at most {MOST_IDS - 1} is "
-                    "possible. Number the words from 1, or set input='series' for integer series."
-                )
-            V = highest + 2  # and a row for unknown ids
+            V = rows_for(raw.values, raw.offsets) + 1  # the last one for unknown ids
         return Sizes(V, F, several(self.units), self.n_outputs_, bool(self.bidirectional))
 
     def _network(self, sizes):
@@ -502,6 +493,16 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             word_dropout=self.word_dropout,
             dropout=self.dropout,
         )
+
+    def _check_continuation(self, raw):
+        """Whether training can go on from the weights with these parameters and data."""
+        check_shapes(
+            self.weights_,
+            self._network(self._sizes(raw)).shapes,
+            "Set the parameters back to those of the fitted model and pass data of the same kind, "
+            "or call fit with warm_start=False to train a new model.",
+        )
+        self._warn_of_unknown(raw)
 
     def _warn_of_unknown(self, raw):
         """Ids that an earlier call has not seen are read as unknown, in training too."""
@@ -561,8 +562,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def _fit_part(self, raw, y, weights, attempt):
         """One epoch on a part of the data."""
-        check_shapes(self.weights_, self._network(self._sizes(raw)).shapes)
-        self._warn_of_unknown(raw)
+        self._check_continuation(raw)
         self._plan = new_plan(1, self._settings(), self._progress_so_far())
         Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
 

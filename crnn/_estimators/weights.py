@@ -112,7 +112,11 @@ class FittedWeights:
                 f"{len(self.weights_)}: {list(self.weights_)}. Pass one for each, in this order."
             )
         arrays = dict(zip(self.weights_, weights, strict=True))
-        check_shapes(arrays, {name: array.shape for name, array in self.weights_.items()})
+        check_shapes(
+            arrays,
+            {name: array.shape for name, array in self.weights_.items()},
+            "Pass arrays of the shapes and in the order of get_weights().",
+        )
         arrays = as_arrays(arrays, self.dtype, copy=True)
         for name, array in arrays.items():
             assert_all_finite(array, input_name=f"weights of {name!r}")

@@ -33,13 +33,12 @@ def as_arrays(weights, dtype, *, copy=None):
     }
 
 
-def check_shapes(weights, expected):
-    """Raise unless the weights have the names and shapes of ``expected``."""
+def check_shapes(weights, expected, remedy):
+    """Refuse weights of other shapes than expected, with the remedy that the caller knows."""
     found = {name: np.shape(array) for name, array in weights.items()}
     for name in expected | found:
         if found.get(name) != expected.get(name):
             raise ValueError(
-                f"weights_[{name!r}] has shape {found.get(name)}, but the parameters, the data or "
-                f"the other weights require {expected.get(name)}. Set the parameters to those of "
-                "the fitted model, or warm_start=False."
+                f"weights_[{name!r}] has shape {found.get(name)} instead of {expected.get(name)}. "
+                f"{remedy}"
             )

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
 from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE
 from crnn._core import ACTIVATIONS, scatter_add
@@ -17,7 +17,7 @@ from crnn._layers.recurrence import TILE, Recurrence, of_last
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn._system.sklearn_private import Options, StrOptions
-from crnn._system.streams import check_stream
+from crnn._system.streams import check_stream, rewound_on_error
 from crnn._system.threads import n_threads_for
 from crnn._typing import Activation, Floats, RandomState, checked, quiet
 
@@ -145,9 +145,13 @@ class SimpleRNN:
         Raises
         ------
         ValueError
-            If there are not three arrays of these shapes; the layer keeps its weights then.
+            If there are not three arrays of these shapes, or if ``dtype`` makes a finite weight
+            infinite; the layer keeps its weights then.
         """
-        arrays = [np.array(w, dtype=self.dtype, order="C") for w in weights]
+        arrays = [
+            np.array(_floats(f"weights[{i}]", w, self.dtype), order="C")
+            for i, w in enumerate(weights)
+        ]
         shapes = [a.shape for a in arrays]
         features = shapes[0][0] if shapes and len(shapes[0]) == 2 and shapes[0][0] else "features"
         wanted = [(features, self.units), (self.units, self.units), (self.units,)]
@@ -188,9 +192,10 @@ class SimpleRNN:
         Raises
         ------
         ValueError
-            If a shape does not fit the layer or the inputs.
+            If a shape does not fit the layer or the inputs, or if ``dtype`` makes a finite number
+            infinite. NaN and infinity themselves are computed with.
         """
-        inputs = np.asarray(inputs, dtype=self.dtype)
+        inputs = _floats("inputs", inputs, self.dtype)
         single = inputs.ndim == 2
         if single:
             inputs = inputs[None]
@@ -240,7 +245,8 @@ class SimpleRNN:
         Raises
         ------
         ValueError
-            If the layer was not called, or the shape is not that of its output.
+            If the layer was not called, if the shape is not that of its output, or if ``dtype``
+            makes a finite number infinite.
 
         References
         ----------
@@ -250,7 +256,7 @@ class SimpleRNN:
         if call is None:
             raise ValueError("backward needs a call to differentiate: call the layer first.")
         shape = call.output_shape
-        grad_output = np.asarray(grad_output, dtype=self.dtype)
+        grad_output = _floats("grad_output", grad_output, self.dtype)
         if grad_output.shape != shape:
             raise ValueError(
                 f"grad_output must have the shape {shape} of the output, got {grad_output.shape}."
@@ -277,7 +283,7 @@ class SimpleRNN:
     def _argument(self, name, value, shape, dtype, single):
         if value is None:
             return np.ones(shape, bool) if dtype is bool else np.zeros(shape, dtype)
-        value = np.asarray(value, dtype=dtype)
+        value = np.asarray(value, bool) if dtype is bool else _floats(name, value, dtype)
         if single and value.ndim == len(shape) - 1:
             value = value[None]
         if value.shape != shape:
@@ -285,10 +291,26 @@ class SimpleRNN:
         return value
 
     def _build(self, features):
-        rng = check_random_state(self.random_state)
-        kernel = glorot_uniform(rng, (features, self.units))
-        recurrent_kernel = orthogonal(rng, (self.units, self.units))
-        self.set_weights([kernel, recurrent_kernel, np.zeros(self.units)])
+        with rewound_on_error(self.random_state) as rng:
+            kernel = glorot_uniform(rng, (features, self.units))
+            recurrent_kernel = orthogonal(rng, (self.units, self.units))
+            self.set_weights([kernel, recurrent_kernel, np.zeros(self.units)])
+
+
+def _floats(name: str, value: ArrayLike, dtype: Any) -> Floats:
+    """Cast an array-like; infinity may be in it, but no finite number may become infinite."""
+    array = np.asarray(value, dtype)
+    if array is value or not np.isinf(array).any():
+        return array
+    exact = np.asarray(value, np.longdouble)
+    overflows = np.argwhere(np.isinf(array) & np.isfinite(exact))
+    if len(overflows):
+        place = overflows[0].tolist()
+        raise ValueError(
+            f"{name}{place} is {exact[*place]}, which is too large for {np.dtype(dtype).name}. "
+            "Scale or clip the values, or use dtype='float64'."
+        )
+    return array
 
 
 class _Call:

@@ -97,7 +97,9 @@ def _check_weights(state, dtype):
     n_pools = len(weights["head/kernel"]) // sizes.n_states
     _require(0 < n_pools <= len(POOLINGS), f"head/kernel has shape {weights['head/kernel'].shape}")
     network = Network(sizes, pooling=POOLINGS[:n_pools])
-    check_shapes(weights, network.shapes)
+    check_shapes(
+        weights, network.shapes, "The weights do not belong together; fit the estimator again."
+    )
     _require(
         list(weights) == list(network.shapes),
         f"weights_ has the order {list(weights)}, but must have {list(network.shapes)}",

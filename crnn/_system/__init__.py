@@ -1,1 +1,1 @@
-"""Threads, interrupts, memory and files of the machine."""
+"""Threads, interrupts, memory, files, random streams, and scikit-learn's private parts."""

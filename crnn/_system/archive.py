@@ -1,6 +1,6 @@
-"""Arrays in npz archives that tell when a byte was changed, and that are read without trust.
+"""Arrays in npz archives that detect a changed byte and may come from an untrusted source.
 
-The comment of the archive, which stands at its end, is the checksum of all bytes before it.
+The comment of the archive, at its very end, is the checksum of all bytes before it.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ import numpy as np
 SEAL = b"sha256="
 SEAL_SIZE = len(SEAL) + 64
 
-# The head of an array of numbers or text as NumPy writes it, and in no other of the many forms that
-# its parser would take.
+# The header of an array of numbers or text exactly as NumPy writes it; NumPy's own parser accepts
+# many other forms.
 HEAD = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '[<>|][biufSUmM]\d{1,9}(\[\d*\w+\])?', "
     rb"'fortran_order': (True|False), 'shape': \((\d{1,18},|\d{1,18}(, \d{1,18})+)?\), \} *\n",
@@ -23,18 +23,18 @@ HEAD = re.compile(
 
 
 def write_archive(file, arrays):
-    """Write arrays by name, and the checksum, into an empty file."""
+    """Write arrays by name, and their checksum, into an empty file."""
     archive = ZipFile(file, "w", ZIP_STORED)
     try:
         with archive:
             for name, array in arrays.items():
-                # A ZipInfo made by hand has a fixed date: the same arrays give the same bytes.
+                # A bare ZipInfo has a fixed date, so the same arrays give the same bytes.
                 with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
             archive.comment = bytes(SEAL_SIZE)
     except ValueError as error:
         if isinstance(error.__context__, KeyboardInterrupt):
-            raise error.__context__ from None  # the archive could not be closed in the midst of it
+            raise error.__context__ from None  # Ctrl-C left a member open
         raise
     size = file.seek(0, 2) - SEAL_SIZE
     seal = seal_of(file, size)
@@ -43,7 +43,7 @@ def write_archive(file, arrays):
 
 
 def seal_of(file, size):
-    """Checksum of the first bytes of a file, in the form in which it stands at the end."""
+    """Checksum of the first ``size`` bytes of a file, in the form that ends an archive."""
     digest = hashlib.sha256()
     file.seek(0)
     while size > 0 and (block := file.read(min(size, 2**20))):
@@ -53,23 +53,23 @@ def seal_of(file, size):
 
 
 def read_archive(file):
-    """The arrays by name; ValueError, or what zipfile raises, if anything is not as it was written.
+    """Read the arrays by name; raise ValueError, or what zipfile raises, if the file is damaged.
 
-    Nothing is allocated before its bytes are seen to be there.
+    Nothing is allocated before its bytes are known to exist.
     """
     size = file.seek(0, 2) - SEAL_SIZE
     if size < 0:
-        raise ValueError(f"it is too short, with {size + SEAL_SIZE} bytes")
+        raise ValueError(f"it has only {size + SEAL_SIZE} bytes")
     file.seek(size)
     if file.read() != seal_of(file, size):
         raise ValueError(
-            "its checksum does not match its bytes: it is damaged or of another format"
+            "its checksum does not match its bytes: it is damaged or has another format"
         )
     with ZipFile(file) as archive:
         entries = archive.infolist()
         names = [entry.filename.removesuffix(".npy") for entry in entries]
         if len(set(names)) < len(names) or sum(entry.file_size for entry in entries) > size:
-            raise ValueError("its members overlap or occur twice")
+            raise ValueError("its members overlap or repeat")
         if any(entry.header_offset < 0 for entry in entries):
             raise ValueError("one of its members starts before the file does")
         return {

@@ -1,4 +1,4 @@
-"""Files that are, at any moment, the old one or the new one, and open files in their place."""
+"""Write files atomically, and read and write open files in place of paths."""
 
 import io
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_to(target, write):
-    """Have ``write(file)`` write to a path, or to an open binary file from where it stands."""
+    """Call ``write(file)`` to write a path, or an open binary file from its current position."""
     if not hasattr(target, "write"):
         write_atomically(target, write)
         return
@@ -20,7 +20,7 @@ def write_to(target, write):
 
 
 def open_to_read(source):
-    """The file at a path, or what an open binary file holds from where it stands."""
+    """Open a path, or the rest of an open binary file from its current position."""
     if not hasattr(source, "read"):
         return open(os.fspath(source), "rb")
     _require_binary(source)
@@ -33,7 +33,7 @@ def _require_binary(file):
 
 
 def require_writable(path):
-    """Make the folder of a file, and fail where ``write_atomically`` could not write."""
+    """Create the folder of a file, and fail if ``write_atomically`` could not write there."""
     target = _target(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target.parent):
@@ -48,10 +48,10 @@ def _target(path):
 
 
 def write_atomically(path, write):
-    """Put in place what ``write(file)`` writes; it is on the disk when this returns.
+    """Replace a file by what ``write(file)`` writes; it is on disk when this returns.
 
-    What is killed meanwhile leaves the old file, and maybe a part of the new one beside it. A link
-    stays one, and so do permissions.
+    A process killed midway leaves the old file, and perhaps part of the new one beside it. Symbolic
+    links and permissions are kept.
     """
     target = _target(path)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
@@ -70,7 +70,7 @@ def write_atomically(path, write):
 
 
 def _sync_folder(folder):
-    """Flush the name of a file, where the file system lets a folder be flushed at all."""
+    """Flush the new name of a file to disk, if the file system can flush folders."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,27 +1,28 @@
-"""Ctrl-C during work that takes long."""
+"""Ctrl-C during long work."""
 
 import _thread
 import threading
 
-# Multiply-adds that take milliseconds on a fast machine, and not longer than a tenth of a second
-# on a slow one. To hand over what takes longer is cheap beside it.
+# Multiply-adds, which take milliseconds on a fast machine and at most a tenth of a second on a slow
+# one. The cost of a thread is negligible beside anything longer.
 LONG = 2**28
 
-POLL = 0.05  # seconds; where a wait cannot be interrupted, as on Windows, it must end by itself
+POLL = 0.05  # seconds; where a wait cannot be interrupted, as on Windows, it must end on its own
 
 
 def run_interruptibly(task, cancel=lambda: None):
-    """Give ``task()``; Ctrl-C raises KeyboardInterrupt at once, even while a kernel runs.
+    """Return ``task()``; Ctrl-C raises KeyboardInterrupt at once, even while a kernel runs.
 
-    Python looks for signals between its own instructions only. So the task runs in a thread beside
-    this one, which waits for either. After an interrupt the task is left behind: it must work on
-    data of its own, and one of many kernels looks between them whether ``cancel`` was called.
+    Python handles signals only between its own instructions. So the task runs in a second thread,
+    while this one waits for it or for a signal. After an interrupt the task is abandoned: it must
+    work on data of its own, and one that calls many kernels checks between them whether ``cancel``
+    was called.
 
-    The thread is a bare one: those of ``threading`` wait for one another in Python, where a second
-    interrupt leaves their locks in disorder, and hold up the end of the interpreter.
+    The thread is a bare one: those of ``threading`` wait for one another in Python code, whose
+    locks a second interrupt leaves inconsistent, and they delay the exit of the interpreter.
     """
     if threading.current_thread() is not threading.main_thread():
-        return task()  # signals are the business of the main thread
+        return task()  # only the main thread receives signals
     ended, outcome = _thread.allocate_lock(), {}
 
     def run():
@@ -36,7 +37,7 @@ def run_interruptibly(task, cancel=lambda: None):
     try:
         try:
             _thread.start_new_thread(run, ())
-        except RuntimeError:  # there is no thread to be had, or the interpreter is about to end
+        except RuntimeError:  # no thread is available, or the interpreter is shutting down
             return task()
         while not ended.acquire(timeout=POLL):
             pass

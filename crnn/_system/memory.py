@@ -1,4 +1,4 @@
-"""Memory of the machine, and the refusal of what needs more."""
+"""How much memory the machine has, and the refusal of work that needs more."""
 
 import os
 from contextlib import suppress
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-SMALL = 2**26  # fits anywhere; to ask the system takes longer than a call of a layer
+SMALL = 2**26  # bytes, which fit anywhere; asking the system takes longer than a call of a layer
 
 
 def machine_memory():
-    """Bytes of memory that this process may have at most, or infinity where nothing tells."""
+    """The most bytes of memory that this process may have; infinity if no limit is known."""
     limits = [np.inf]
-    with suppress(AttributeError, ValueError, OSError):  # there is no sysconf on Windows
+    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for path in _cgroup_files():
-        with suppress(OSError, ValueError):  # the word "max" stands for no limit
+        with suppress(OSError, ValueError):  # "max" means no limit
             limits.append(int(path.read_text(encoding="ascii")))
-    with suppress(ImportError, AttributeError):  # there is no such module on Windows
+    with suppress(ImportError, AttributeError):  # nor this module
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -26,7 +26,7 @@ def machine_memory():
 
 
 def _cgroup_files():
-    """Where Linux says how much the control groups of this process may have, by their version."""
+    """Files with the memory limits of this process's control groups on Linux, both versions."""
     with suppress(OSError, ValueError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, group = line.split(":", 2)
@@ -43,7 +43,7 @@ def _cgroup_files():
 
 
 def require(n_bytes, what, remedy):
-    """Raise MemoryError before work for which there is not enough memory."""
+    """Raise MemoryError ahead of work that needs more memory than there is."""
     if n_bytes <= SMALL:
         return
     limit = machine_memory()

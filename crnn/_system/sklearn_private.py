@@ -1,8 +1,7 @@
-"""All that crnn uses of scikit-learn beyond its public names: where a new version may break it."""
+"""Everything private that crnn uses of scikit-learn, where a new version may break it."""
 
 from sklearn.ensemble._base import _set_random_states as set_random_states
 from sklearn.feature_extraction.text import _VectorizerMixin as VectorizerMixin
-from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
 from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
 from sklearn.utils._missing import is_pandas_na
@@ -32,7 +31,6 @@ __all__ = [
     "check_sample_weight",
     "is_pandas_na",
     "routing_enabled",
-    "safe_indexing",
     "set_random_states",
     "validate_parameter_constraints",
     "validate_params",

@@ -1,16 +1,17 @@
-"""Random streams: one for each model, and the checks of those that come from outside."""
+"""Random streams: one for each model, and checks of those that come from files and pickles."""
 
+from contextlib import contextmanager
 from math import prod
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-STREAM_WORDS = 624  # of the Mersenne twister
+STREAM_WORDS = 624  # in the state of the Mersenne twister
 
 
 def own_stream(random_state):
-    """A random stream that nobody else draws from, so that a model goes on by itself."""
+    """Make a random stream for one model, from which nobody else draws."""
     if isinstance(random_state, Integral):
         return np.random.RandomState(random_state)
     return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
@@ -25,14 +26,26 @@ def draw_kept(rng, shape, rate):
     return drawn >= round(rate * 2**16)
 
 
+@contextmanager
+def rewound_on_error(random_state):
+    """Yield the random stream to draw from; if the block fails, it goes back to where it was."""
+    stream = check_random_state(random_state)
+    before = stream.get_state(legacy=False)
+    try:
+        yield stream
+    except BaseException:
+        stream.set_state(before)
+        raise
+
+
 def check_stream(stream):
-    """NumPy takes any position, and reads beyond the end of its words."""
+    """Refuse a position out of bounds: NumPy accepts it, and then reads beyond its buffer."""
     state = stream.get_state(legacy=False)
     if state["bit_generator"] == "MT19937":
         position = state["state"]["pos"]
         if not 0 <= position <= STREAM_WORDS:
             raise ValueError(
-                f"the random stream has the position {position}, not 0 to {STREAM_WORDS}"
+                f"the random stream has the position {position}, not one of 0 to {STREAM_WORDS}"
             )
     if state["bit_generator"] in ("Philox", "SFC64") and "buffer_pos" in state:
         place = state["buffer_pos"]

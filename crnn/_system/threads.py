@@ -9,11 +9,11 @@ from crnn._core import THREADS
 
 
 def n_threads_for(n_jobs):
-    """Threads by the rules of joblib, None being 1 unless a ``parallel_config`` says otherwise.
+    """Number of threads by joblib's rules; None is 1 unless a ``parallel_config`` sets it.
 
-    No more than there are processors, nor than OpenMP may have: that limit is where
-    OMP_NUM_THREADS, threadpoolctl and joblib's share for a worker process meet. Numbers are not
-    left to ``effective_n_jobs``: that counts processes, of which a daemonic process may have none.
+    At most as many as there are processors, and as OpenMP allows: OMP_NUM_THREADS, threadpoolctl
+    and joblib's share for a worker process all act on that limit. ``effective_n_jobs`` decides for
+    None only: it counts processes, of which a daemonic process may start none.
     """
     if n_jobs is None:
         wanted = effective_n_jobs(None)
@@ -26,7 +26,7 @@ def n_threads_for(n_jobs):
     return min(wanted, _processors(), *(library.num_threads for library in _openmp()))
 
 
-# Both take up to milliseconds to find out, so they are asked for once, at the first use.
+# Finding these out can take milliseconds, so each is done once, at first use.
 
 
 @cache
@@ -36,5 +36,5 @@ def _processors():
 
 @cache
 def _openmp():
-    """The OpenMP runtimes of other libraries; scikit-learn has one."""
+    """The OpenMP runtimes of other libraries, such as scikit-learn's."""
     return ThreadpoolController().select(user_api="openmp").lib_controllers

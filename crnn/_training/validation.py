@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from crnn._system.sklearn_private import safe_indexing
+from crnn._data.containers import is_table
 from crnn._training.trainer import Samples
 
 
@@ -70,8 +70,9 @@ def _cut(X, raw, part):
 
     What was read can be cut whatever X is, such as an object that only NumPy knows how to read.
     """
-    if hasattr(X, "columns"):
-        return safe_indexing(X, part)
+    if is_table(X):
+        rows = np.arange(len(raw))[part]
+        return X.take(rows) if hasattr(X, "take") else X[rows]  # polars has no take
     if raw.width is not None:
         return raw.values.reshape(len(raw), raw.width, *raw.values.shape[1:])[part]
     sequences = np.split(raw.values, raw.offsets[1:-1])

@@ -396,8 +396,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
                     f"The ids in vocabulary must be integers from {FIRST_WORD} on, as lower ones "
                     f"mean padding, start and unknown words; got {id_!r} for {word!r}."
                 )
-        if min(len(set(column)) for column in zip(*items, strict=True)) < len(items):
-            raise ValueError("vocabulary has a word or an id twice; make them unique.")
+        _check_unique(items)
         items.sort(key=itemgetter(1))
         bound = self.max_features
         vocabulary = {word: int(id_) for word, id_ in items if bound is None or id_ < bound}
@@ -413,3 +412,20 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             return self._given_vocabulary()
         check_is_fitted(self)
         return self.vocabulary_
+
+
+def _check_unique(items):
+    """Refuse a second occurrence of a word or of an id, and say where both are."""
+    places, words = {}, {}
+    for place, (word, id_) in enumerate(items):
+        if word in places:
+            raise ValueError(
+                f"vocabulary contains {word!r} twice, at places {places[word]} and {place}, "
+                "counted from 0. Leave one of them out."
+            )
+        if id_ in words:
+            raise ValueError(
+                f"vocabulary gives the id {id_} to both {words[id_]!r} and {word!r}. Give each "
+                "word an id of its own."
+            )
+        places[word], words[id_] = place, word
