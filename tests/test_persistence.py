@@ -322,7 +322,7 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
         ("weights_", {"rnn_0/bias": [0.0] * 4}, "is not an array of float32"),
         ("weights_", {"embedding": None}, "is not an array of float32"),
         ("weights_", {"head/kernel": np.full((4, 3), np.inf, np.float32)}, "NaN or infinity"),
-        ("weights_", {"rnn_1/bias": np.zeros(4, np.float32)}, "instead of None"),
+        ("weights_", {"rnn_1/bias": np.zeros(4, np.float32)}, "has shape None instead of"),
         ("classes_", np.arange(9), "classes_"),
         ("_optimizer_state", {}, "optimiser"),
         (

@@ -139,7 +139,7 @@ def _encode(value, name, arrays):
                 f"{name} uses the bit generator {generator}, but this format can store only "
                 "MT19937; use an int."
             )
-        return {"RandomState": _encode(value.get_state(legacy=True), name, arrays)}
+        return {"RandomState": _encode(list(value.get_state(legacy=True)), name, arrays)}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, type) and issubclass(value, np.generic):
