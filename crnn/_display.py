@@ -177,8 +177,8 @@ class TrainingHistoryDisplay:
 
 def _kept_epoch(estimator):
     """The epoch that early stopping went back to; None where the weights are those of the last."""
-    if not getattr(estimator, "early_stopping", False) or hasattr(estimator, "_plan"):
+    if not getattr(estimator, "early_stopping", False) or estimator.fit_progress_:
         return None
-    best, history = estimator._progress["best"], estimator.history_
+    best, history = estimator._training["progress"]["best"], estimator.history_
     losses = zip(*(history[name] for name in ("loss", "val_loss") if name in history), strict=True)
     return next(epoch for epoch, pair in enumerate(losses, 1) if best in pair)

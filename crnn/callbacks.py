@@ -1,9 +1,10 @@
-"""What can be done after each epoch of a fit.
+"""Callbacks that run after each epoch of a fit.
 
-A callback here is called with the estimator as if its fit had ended with that epoch, and may
-return True to end it. The parameter ``callbacks`` of an estimator takes any such function. With
-scikit-learn 1.9 or newer, ``set_callbacks`` takes those of this module too, beside scikit-learn's
-own, such as its progress bar.
+The parameter ``callbacks`` of an estimator takes any function of an estimator. It is called with a
+snapshot, fitted as if the fit had ended with that epoch, and may return True to end the fit. The
+arrays of a snapshot are read-only, and attributes that are set on it are lost; its
+``fit_progress_`` tells how many epochs the fit has done and has in all. With scikit-learn 1.9 or
+newer, ``set_callbacks`` takes the callbacks of this module and scikit-learn's own.
 """
 
 import os
@@ -29,22 +30,22 @@ MODES = [StrOptions({"min", "max"})]
 
 
 class _EpochCallback:
-    """A function of the estimator after an epoch, by scikit-learn's protocol as well.
+    """A callback for the parameter ``callbacks`` and for ``set_callbacks``.
 
-    One object may serve several fits at a time: clones of an estimator share what ``set_callbacks``
-    was given. So it keeps nothing of a fit but what belongs to the thread of that fit.
+    Clones of an estimator share what ``set_callbacks`` was given, and may fit in several threads:
+    what a callback keeps of a fit must be local to the thread.
     """
 
     def __call__(self, estimator: Any) -> Any:
-        """Called after each epoch; True ends the fit."""
+        """Called after each epoch with a snapshot; True ends the fit."""
         raise NotImplementedError
 
     def begin(self, estimator: Any) -> bool:
-        """Called when a fit begins or goes on; True ends it there."""
+        """Called when a fit begins or is resumed; True ends it there."""
         return False
 
     def end(self) -> None:
-        """Called when a fit has ended, in whatever way."""
+        """Called when a fit has ended, by an error too."""
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Called by scikit-learn before a fit."""
@@ -59,10 +60,10 @@ class _EpochCallback:
         self.end()
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Called by scikit-learn before a fit and before each epoch."""
+        """Called by scikit-learn before a fit and each epoch."""
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
-        """Called by scikit-learn after each epoch and after a fit."""
+        """Called by scikit-learn after each epoch and a fit."""
         return context.task_name == "epoch" and bool(self(fitted_estimator))
 
     def __repr__(self) -> str:
@@ -71,15 +72,15 @@ class _EpochCallback:
 
 
 class _Monitor(_EpochCallback):
-    """Follows a figure of the history."""
+    """Monitors a figure in ``history_``."""
 
     monitor: str | None
     mode: Literal["min", "max"]
     min_delta = 0.0
 
     def waited(self, estimator: Any) -> int:
-        """Epochs of this fit since the figure was last better by more than ``min_delta``."""
-        done, history = estimator._plan["epochs_done"], estimator.history_
+        """Epochs of this fit since the figure last improved by more than ``min_delta``."""
+        done, history = estimator.fit_progress_.done, estimator.history_
         if done and self.monitor not in history:
             raise ValueError(
                 f"monitor={self.monitor!r} is not in the history, which has {list(history)}. "
@@ -94,10 +95,10 @@ class _Monitor(_EpochCallback):
 
 
 class EarlyStopping(_Monitor):
-    """Stop when a figure of the history has not improved for some epochs.
+    """Stop a fit when a figure in ``history_`` has not improved for some epochs.
 
-    The weights stay those of the last epoch; the parameter ``early_stopping`` of the estimators
-    goes back to the best.
+    The weights of the last epoch are kept; the parameter ``early_stopping`` of the estimators
+    restores those of the best.
 
     Parameters
     ----------
@@ -106,9 +107,9 @@ class EarlyStopping(_Monitor):
     mode : {"min", "max"}, default="min"
         Whether lower or higher is better.
     patience : int, default=3
-        Epochs without improvement after which to stop.
+        Number of epochs without improvement after which to stop.
     min_delta : float, default=0.0
-        How much better counts as an improvement.
+        A figure must be better by more than this to count as an improvement.
 
     Examples
     --------
@@ -137,8 +138,8 @@ class EarlyStopping(_Monitor):
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
 
     def begin(self, estimator: Any) -> bool:
-        """Whether a fit that is resumed was at its end."""
-        return estimator._plan["epochs_done"] > 0 and self(estimator)
+        """End a resumed fit that had already stopped."""
+        return estimator.fit_progress_.done > 0 and self(estimator)
 
     def __call__(self, estimator: Any) -> bool:
         return self.waited(estimator) >= self.patience
@@ -147,19 +148,19 @@ class EarlyStopping(_Monitor):
 class Checkpoint(_Monitor):
     """Save the estimator after each epoch, or after each that improved a figure.
 
-    Training can go on from the file: load it, and ``resume``. A checkpoint is always of a whole
-    epoch, so that the random stream in it says which order of the samples comes next.
+    Load the file and call ``resume`` to finish the fit.
 
     Parameters
     ----------
     path : str, bytes, path or callable
-        The file, written as by ``save``; its folder is made when the fit begins. ``{epoch}``, or
-        ``{epoch:03}``, in it stands for the number of the epoch, and the name of a parameter, such
-        as ``{units}``, for its value. A function of the estimator gives any other path. Clones of
-        an estimator, as in a search or a cross-validation, write to one file where nothing of this
-        tells them apart; then there is a warning.
+        The file, written as by ``save``; its folder is made when the fit begins. ``{epoch}`` or
+        ``{epoch:03}`` in the name is replaced by the number of the epoch, and the name of a
+        parameter, such as ``{units}``, by its value. A function of the estimator may return any
+        path. If clones of an estimator, as in a grid search, would write to the same file, there
+        is a warning; not with ``set_callbacks`` and several processes, which know nothing of each
+        other.
     monitor : str, default=None
-        Name in ``history_``; save only where it is better than in all epochs of this fit before.
+        Name in ``history_``; save only if it is better than in all earlier epochs of this fit.
         None saves after each epoch.
     mode : {"min", "max"}, default="min"
         Whether lower or higher is better.
@@ -167,8 +168,8 @@ class Checkpoint(_Monitor):
     Raises
     ------
     ValueError
-        If braces in the path are not around a name; and by ``fit``, before the first epoch, if the
-        name is neither ``epoch`` nor that of a parameter.
+        If braces in the path do not enclose a name; and by ``fit``, before the first epoch, if
+        that is neither ``epoch`` nor the name of a parameter.
     OSError
         By ``fit``, before the first epoch, if the file cannot be written.
 
@@ -198,7 +199,7 @@ class Checkpoint(_Monitor):
         self._last: weakref.ref[Any] | None = None  # estimator that was fitted with this callback
 
     def begin(self, estimator: Any) -> bool:
-        """Make the folder, or fail before there is work that could be lost."""
+        """Make the folder, or fail before there is any work to lose."""
         require_writable(self._file(estimator))
         return False
 
@@ -221,7 +222,7 @@ class Checkpoint(_Monitor):
             )
         return os.fsdecode(self.path).format(**values)
 
-    # Clones have copies of what ``callbacks`` holds, but share what ``set_callbacks`` was given.
+    # Clones have copies of the callbacks in ``callbacks``, but share those of ``set_callbacks``.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         clone = copy(self)
@@ -254,7 +255,7 @@ class Checkpoint(_Monitor):
 
 
 def _names_in(path: str) -> set[str]:
-    """What stands in the braces of a path."""
+    """Names in the braces of a path."""
     try:
         names = {name for _, name, _, _ in Formatter().parse(path) if name is not None}
     except ValueError:  # a brace that is not closed
@@ -268,10 +269,10 @@ def _names_in(path: str) -> set[str]:
 
 
 class ProgressBar(_EpochCallback):
-    """Show how far a fit is, with the figures of its last epoch, in a terminal or a notebook.
+    """Show the progress of a fit and the figures of its last epoch in a terminal or notebook.
 
-    Where the output is neither, as in a batch job or a pipe, nothing is shown. For searches and
-    pipelines scikit-learn 1.9 has a bar of its own, ``sklearn.callback.ProgressBar``.
+    Elsewhere, as in a batch job or a pipe, nothing is shown. For searches and pipelines
+    scikit-learn 1.9 has a bar of its own, ``sklearn.callback.ProgressBar``.
 
     Raises
     ------
@@ -296,7 +297,7 @@ class ProgressBar(_EpochCallback):
         self._of_thread = threading.local()
 
     def begin(self, estimator: Any) -> bool:
-        """Show an empty bar, or the part that a fit which is resumed has done."""
+        """Show a bar with the epochs that a resumed fit has done."""
         from rich.console import Console
         from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
@@ -305,13 +306,8 @@ class ProgressBar(_EpochCallback):
         columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
         figures = TextColumn("{task.fields[figures]}")
         bar = Progress(*columns, figures, console=console, disable=not shown)
-        plan = estimator._plan
-        bar.add_task(
-            type(estimator).__name__,
-            total=plan["epochs_done"] + plan["epochs_left"],
-            completed=plan["epochs_done"],
-            figures="",
-        )
+        done, total = estimator.fit_progress_
+        bar.add_task(type(estimator).__name__, total=total, completed=done, figures="")
         self._of_thread.bar = bar
         bar.start()
         return False
@@ -322,7 +318,7 @@ class ProgressBar(_EpochCallback):
         bar.update(bar.task_ids[0], advance=1, figures=", ".join(figures))
 
     def end(self) -> None:
-        """Leave the bar as it is."""
+        """Stop the bar where it is."""
         if hasattr(self._of_thread, "bar"):
             self._of_thread.bar.stop()
             del self._of_thread.bar

@@ -13,7 +13,7 @@ import numpy as np
 
 with atheris.instrument_imports(include=["crnn", "zipfile"]):
     from crnn import SimpleRNNClassifier
-    from crnn._saving.checks import check_state
+    from crnn._saving.checks import check_attributes
     from crnn._system.archive import SEAL_SIZE, read_archive, seal_of, write_archive
 
 from common import run
@@ -124,7 +124,7 @@ def state_of(text):
             held.update(value)
         else:
             vars(model)[name] = value
-    check_state(model)
+    check_attributes(model)
 
 
 def target(data):
@@ -145,7 +145,7 @@ if __name__ == "__main__":
     plain = [b"f" + content for content in CONTENTS]
     sealed = [b"r" + content[:-SEAL_SIZE] for content in CONTENTS]
     trees = [b"j" + bytes([n] * 40) for n in range(0, 250, 9)]
-    states = [b's{"n_iter_": 1}', b's{"_optimizer_state": {"n_steps": 3}, "classes_": [0, 1]}']
+    states = [b's{"n_iter_": 1}', b's{"_training": {"plan": {"data": 3}}, "classes_": [0, 1]}']
     run(
         target,
         [

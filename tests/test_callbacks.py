@@ -48,6 +48,58 @@ def test_plain_callbacks_see_the_estimator_after_each_epoch():
     np.testing.assert_array_equal(clf.predict_proba(X), seen[-1].predict_proba(X))
 
 
+def test_callbacks_share_one_read_only_snapshot():
+    X, y = data()
+    seen, plain = [], small(early_stopping=True, optimizer="adam").fit(X, y)
+
+    def meddle(estimator):
+        for array in estimator.weights_.values():
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0
+        seen.append(dict(estimator.weights_))
+        estimator.set_params(learning_rate=1.0).partial_fit(X, ~y)
+        estimator.weights_["head/bias"] = np.ones(1)
+        estimator.history_["loss"].append(0.0)
+        estimator.n_iter_ = 99
+
+    def look(estimator):
+        assert estimator.n_iter_ == len(estimator.history_["loss"]) == len(seen)
+        for name, array in estimator.weights_.items():
+            assert array is seen[-1][name], "all callbacks share the arrays"
+
+    clf = small(early_stopping=True, optimizer="adam", callbacks=[meddle, look]).fit(X, y)
+    assert len(seen) == 4
+    assert clf.history_ == plain.history_
+    for name, array in clf.weights_.items():
+        np.testing.assert_array_equal(array, plain.weights_[name])
+        assert array.flags.writeable
+        assert not any(np.shares_memory(array, weights[name]) for weights in seen)
+
+
+@pytest.mark.parametrize("how", ["plain", pytest.param("protocol", marks=has_callbacks)])
+def test_callbacks_know_how_far_the_fit_is(how):
+    class Progress(EarlyStopping):
+        def __call__(self, estimator):
+            seen.append(tuple(estimator.fit_progress_))
+            if interrupt and estimator.n_iter_ == 6:
+                raise KeyboardInterrupt
+
+    X, y = data()
+    seen, interrupt, progress = [], False, Progress("loss")
+    clf = small(warm_start=True)
+    clf = clf.set_params(callbacks=[progress]) if how == "plain" else clf.set_callbacks(progress)
+    assert not hasattr(clf, "fit_progress_")
+    assert clf.fit(X, y).fit_progress_ is None
+    interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y)
+    assert clf.fit_progress_ == (2, 4)
+    interrupt = False
+    assert clf.resume(X, y).fit_progress_ is None
+    one_fit = [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen == [*one_fit, *one_fit[:2], (2, 4), *one_fit[2:]]  # asked once when it is resumed
+
+
 def test_any_callback_stops_and_all_are_asked():
     X, y = data()
     calls = []

@@ -390,10 +390,24 @@ def test_parts_for_another_network():
 
 def test_validation_data_are_named():
     X, y = np.array([[1, 2], [2, 1]] * 5), [0, 1] * 5
-    with pytest.raises(ValueError, match=r"X_val and y_val do not fit: X\[0\] is text"):
-        SimpleRNNClassifier().fit(X, y, X_val=["a text"] * 2, y_val=[0, 1])
-    with pytest.raises(ValueError, match=r"X_val and y_val do not fit: .*label 7"):
-        SimpleRNNClassifier().fit(X, y, X_val=X, y_val=[0, 7] * 5)
+    for X_val, y_val, error, message in [
+        (["a text"] * 2, [0, 1], ValueError, r"X_val\[0\] is text"),
+        ([[1, 2], [1, None]], [0, 1], ValueError, r"Input X_val .*: X_val\[1\] at timestep 1\."),
+        ([[1, 2], [1, -3]], [0, 1], ValueError, r"X_val\[1\] at timestep 1 is the negative"),
+        ({1: [1, 2]}, [0], TypeError, "X_val is a mapping"),
+        (pd.DataFrame([[1, None]], dtype=object), [1], ValueError, ".*Column 1 of X_val in row 0"),
+        (X[:, :1], y, ValueError, "X_val has 1 features.*: X had 2 timesteps in fit"),
+        (X, [0, 7] * 5, ValueError, r"y_val\[1\] is the label 7"),
+        (X, [0, np.nan] * 5, ValueError, r"Input y_val contains NaN: y_val\[1\]"),
+    ]:
+        with pytest.raises(error, match=f"^X_val and y_val do not fit: {message}"):
+            SimpleRNNClassifier().fit(X, y, X_val=X_val, y_val=y_val)
+
+
+def test_labels_that_look_like_names_of_the_data():
+    X, y = np.array([[1, 2], [2, 1]] * 5), ["X", "of y"] * 5
+    with pytest.raises(ValueError, match=r"label 'x', which .* model: \['X', 'of y'\]"):
+        SimpleRNNClassifier().fit(X, y, X_val=X, y_val=["x"] * 10)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -156,7 +156,7 @@ def test_an_adaptive_schedule_goes_on(part):
     X, y = data()
     options = {"learning_rate_schedule": "adaptive", "tol": 100.0, "n_iter_no_change": 2}
     whole = small(max_iter=8, **options).fit(X, y)
-    assert whole._optimizer_state["learning_rate_factor"] == pytest.approx(5**-3)
+    assert whole._training["optimizer"]["learning_rate_factor"] == pytest.approx(5**-3)
     again = small(max_iter=1, **options, warm_start=True).fit(X, y)
     for _ in range(7):
         again = getattr(pickle.loads(pickle.dumps(again)), part)(X, y)
@@ -182,7 +182,7 @@ def test_a_warm_start_holds_out_the_same_samples():
 def test_a_rate_is_never_zero(schedule):
     X, y = data(20)
     clf = small(max_iter=600, **schedule).fit(X, y)
-    assert 0 < clf._optimizer_state["learning_rate_factor"] < 1e-300
+    assert 0 < clf._training["optimizer"]["learning_rate_factor"] < 1e-300
     pickle.loads(pickle.dumps(clf)).partial_fit(X, y)
 
 
@@ -212,13 +212,13 @@ def test_schedules_that_are_changed_on_the_way():
     X, y = data()
     options = {"learning_rate_schedule": "adaptive", "tol": 100.0, "warm_start": True}
     clf = small(max_iter=6, n_iter_no_change=8, **options).fit(X, y)
-    assert clf._optimizer_state["learning_rate_factor"] == 1
+    assert clf._training["optimizer"]["learning_rate_factor"] == 1
     clf.set_params(n_iter_no_change=2, max_iter=1).fit(X, y)  # which it has waited for already
-    assert clf._optimizer_state["learning_rate_factor"] == pytest.approx(0.2)
+    assert clf._training["optimizer"]["learning_rate_factor"] == pytest.approx(0.2)
     clf.set_params(learning_rate_schedule="constant").fit(X, y)
-    assert clf._optimizer_state["learning_rate_factor"] == 1
+    assert clf._training["optimizer"]["learning_rate_factor"] == 1
     clf.set_params(learning_rate_schedule="invscaling", power_t=np.int64(1)).fit(X, y)
-    assert clf._optimizer_state["learning_rate_factor"] == pytest.approx(1 / 9)
+    assert clf._training["optimizer"]["learning_rate_factor"] == pytest.approx(1 / 9)
 
 
 def test_a_share_too_small_to_hold_out():

@@ -331,7 +331,7 @@ def bad_fits():
         "y_val",
         {},
         (X, y, None, X, y + 5),
-        r"y\[\d+\] is the label [56], which is not among the classes",
+        r"y_val\[\d+\] is the label [56], which is not among the classes",
     )
     runaway = {"learning_rate": 1e30, "activation": "linear", "optimizer": "sgd"}
     yield (

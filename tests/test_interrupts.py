@@ -45,7 +45,9 @@ def assert_same(a, b):
     for name in WEIGHTS:
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     np.testing.assert_array_equal(pickle.dumps(a.history_), pickle.dumps(b.history_))
-    for one, other in zip(a._rng.get_state(), b._rng.get_state(), strict=True):
+    for one, other in zip(
+        a._training["rng"].get_state(), b._training["rng"].get_state(), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 

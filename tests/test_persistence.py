@@ -164,12 +164,26 @@ def parameter(name, value):
     return rewrite
 
 
-def within(attribute, name, value):
-    """A change of one entry of an attribute that is a dict."""
+def within(*path):
+    """A change of one entry of an attribute that is a dict, or of a dict in it."""
+    *keys, name, value = path
 
     def rewrite(header, members):
-        for entry in dict(map(tuple, header["attributes"]["dict"]))[attribute]["dict"]:
+        entries = header["attributes"]["dict"]
+        for key in keys:
+            entries = dict(map(tuple, entries))[key]["dict"]
+        for entry in entries:
             entry[1] = value if entry[0] == name else entry[1]
+
+    return rewrite
+
+
+def with_position(position):
+    """A change of where the random stream stands in its words."""
+
+    def rewrite(header, members):
+        training = dict(map(tuple, header["attributes"]["dict"]))["_training"]["dict"]
+        dict(map(tuple, training))["rng"]["RandomState"][2] = position
 
     return rewrite
 
@@ -181,7 +195,7 @@ def nested(depth):
     return value
 
 
-STREAM = "attributes._rng.1"
+TRAINING = "attributes._training"
 DAMAGE = {
     "a weight of another shape": (
         member("attributes.weights_.rnn_0/kernel", lambda a: a[:, :2]), "has shape .*fit .*again"
@@ -225,27 +239,26 @@ DAMAGE = {
         said("history_", {"dict": [["accuracy", [0.5, 0.5]]]}), "history_"
     ),
     "figures that are text": (said("history_", {"dict": [["loss", ["a", "b"]]]}), "history_"),
-    "no random stream": (said("_rng", None), "random stream"),
-    "a stream of too few words": (member(STREAM, lambda a: a[:9]), "bounds"),
-    "a stream beyond its words": (
-        lambda header, members: [
-            pair[1]["RandomState"].__setitem__(2, 10**6)
-            for pair in header["attributes"]["dict"] if pair[0] == "_rng"
-        ],
-        "position",
-    ),
-    "no optimiser": (said("_optimizer_state", None), "optimiser is not a dict"),
+    "nothing to train on from": (said("_training", None), "_training is missing"),
+    "no random stream": (within("_training", "rng", None), "rng of _training is None"),
+    "a stream of too few words": (member(f"{TRAINING}.rng.1", lambda a: a[:9]), "bounds"),
+    "a stream beyond its words": (with_position(10**6), "position"),
+    "no optimizer": (within("_training", "optimizer", None), "optimizer of _training is None"),
     "a step before the first": (
-        member("attributes._optimizer_state.touched.embedding", with_first(-1)), "touched"
+        member(f"{TRAINING}.optimizer.touched.embedding", with_first(-1)), "touched"
     ),
     "a step that was not made": (
-        member("attributes._optimizer_state.touched.embedding", with_first(10**9)), "touched"
+        member(f"{TRAINING}.optimizer.touched.embedding", with_first(10**9)), "touched"
     ),
     "a negative mean square": (
-        member("attributes._optimizer_state.velocities.rnn_0/bias", with_first(-1)), "negative"
+        member(f"{TRAINING}.optimizer.velocities.rnn_0/bias", with_first(-1)), "negative"
     ),
-    "a plan of nothing": (said("_plan", {"dict": []}), "plan"),
-    "a plan of text": (said("_plan", "train"), "plan"),
+    "a plan of nothing": (
+        within("_training", "plan", {"dict": []}), "epochs_left of the plan is 'missing'"
+    ),
+    "a plan of text": (
+        within("_training", "plan", "train"), "plan of _training is 'train', not a dict or None"
+    ),
     "callbacks": (
         lambda header, members: [
             pair.__setitem__(1, ["x"])
@@ -261,13 +274,16 @@ DAMAGE = {
     ),
     "scorers in depth": (parameter("scoring", [[["accuracy"]]]), "'scoring' parameter"),
     "threads that are text": (parameter("n_jobs", "2"), "'n_jobs' parameter"),
-    "a factor beyond a double": (within("_optimizer_state", "learning_rate_factor", 10**400),
-                                 "not a positive number"),
-    "a best loss beyond a double": (within("_progress", "best", 10**400), "best of the plan"),
+    "a factor beyond a double": (
+        within("_training", "optimizer", "learning_rate_factor", 10**400), "not a positive number"
+    ),
+    "a best loss beyond a double": (
+        within("_training", "progress", "best", 10**400), "best of the progress"
+    ),
     "figures beyond a double": (
         said("history_", {"dict": [["loss", [10**400, 1.0]]]}), "history_"
     ),
-    "a seed beyond 32 bits": (said("_split_seed", 2**32), "seed"),
+    "a seed beyond 32 bits": (within("_training", "split_seed", 2**32), "split_seed"),
     "labels that are no text": (said("classes_", {"strings": [1, 2, None]}), "marked as text"),
     "labels there twice": (member("attributes.classes_", lambda a: 0 * a), "a label twice"),
     "a width that is text": (said("n_features_in_", "five"), "_in_ is 'five', not a number"),
@@ -275,12 +291,7 @@ DAMAGE = {
         said("feature_names_in_", [1, 2, 3, 4, 5]), "feature_names_in_ is not an array of strings"
     ),
     "steps without number": (
-        lambda header, members: [
-            step.__setitem__(1, 10**30)
-            for pair in header["attributes"]["dict"] if pair[0] == "_optimizer_state"
-            for step in pair[1]["dict"] if step[0] == "n_steps"
-        ],
-        "n_steps of the optimiser",
+        within("_training", "optimizer", "n_steps", 10**30), "n_steps of the optimizer"
     ),
     "a weight that single precision does not hold": (
         member("attributes.weights_.rnn_0/bias", lambda a: a.astype(float) + 1e300),
@@ -324,31 +335,36 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
         ("weights_", {"head/kernel": np.full((4, 3), np.inf, np.float32)}, "NaN or infinity"),
         ("weights_", {"rnn_1/bias": np.zeros(4, np.float32)}, "has shape None instead of"),
         ("classes_", np.arange(9), "classes_"),
-        ("_optimizer_state", {}, "optimiser"),
+        ("_training", None, "_training is missing or not a dict"),
+        ("_training", {"optimizer": {}}, "rule of the optimizer is 'missing'"),
         (
-            "_optimizer_state",
+            "_training",
             {
-                "rule": "SGD",
-                "n_steps": 0,
-                "learning_rate_factor": 1.0,
-                "more": {"rnn_0/kernel": "text"},
+                "optimizer": {
+                    "rule": "SGD",
+                    "n_steps": 0,
+                    "learning_rate_factor": 1.0,
+                    "more": {"rnn_0/kernel": "text"},
+                }
             },
             r"unknown entries: \['more'\]",
         ),
-        ("_rng", None, "random stream"),
+        ("_training", {"rng": None}, "rng of _training is None"),
         ("dtype", "float16", "dtype"),
         ("activation", "x", "'activation' parameter"),
         ("n_jobs", "2", "'n_jobs' parameter"),
         ("units", True, "'units' parameter"),
         ("class_weight", {0: {0: 1}}, "'class_weight' parameter"),
-        ("_plan", {"epochs_left": -1}, "of the plan"),
-        ("_progress", {"best": "low"}, "of the plan"),
-        ("_split_seed", -1, "seed"),
+        ("_training", {"plan": {"epochs_left": -1}}, "epochs_left of the plan is -1, not a count"),
+        ("_training", {"progress": {"best": "low"}}, "best of the progress is 'low', not a float"),
+        ("_training", {"split_seed": -1}, "split_seed of _training is -1"),
     ],
 )
 def test_pickles_of_what_does_not_belong_together(attribute, value, message):
     model = fitted()[0]
-    value = model.weights_ | value if attribute == "weights_" else value
+    if attribute in ("weights_", "_training") and value is not None:
+        value = getattr(model, attribute) | value
+    message = f"inconsistent attributes; fit it again. Reason: .*{message}"
     state = model.__getstate__() | {attribute: value}
     with pytest.raises(ValueError, match=message):
         SimpleRNNClassifier().__setstate__(state)
@@ -386,7 +402,7 @@ def test_plans_of_other_parameters(settings):
         model.set_params(callbacks=[cut]).fit(X, y)
     state["callbacks"] = None
     SimpleRNNClassifier().__setstate__(state)
-    state["_plan"] = state["_plan"] | {"settings": settings}
+    state["_training"]["plan"]["settings"] = settings
     with pytest.raises(ValueError, match="the plan"):
         SimpleRNNClassifier().__setstate__(state)
 
@@ -409,7 +425,7 @@ def test_training_from_weights_that_were_changed(name):
 def test_training_with_classes_that_were_changed():
     model, X, y = fitted()
     model.classes_ = model.classes_[:2]
-    with pytest.raises(ValueError, match="disagree"):
+    with pytest.raises(ValueError, match=r"inconsistent attributes; fit it again\. .*disagree"):
         model.partial_fit(X, y % 2)
 
 
@@ -539,7 +555,7 @@ def test_a_velocity_in_columns(tmp_path):
     model, X, y = fitted()
     path = tmp_path / "model.npz"
     model.save(path)
-    rewritten(path, member("attributes._optimizer_state.velocities.embedding", np.asfortranarray))
+    rewritten(path, member(f"{TRAINING}.optimizer.velocities.embedding", np.asfortranarray))
     again = SimpleRNNClassifier.load(path).partial_fit(X, y)
     np.testing.assert_array_equal(again.kernel_, model.partial_fit(X, y).kernel_)
 

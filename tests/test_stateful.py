@@ -157,7 +157,7 @@ class Calls(RuleBasedStateMachine):
     @rule()
     def resume(self):
         X, y, epochs = self.left
-        self.clf.set_params(max_iter=self.clf._plan["settings"]["max_iter"])
+        self.clf.set_params(max_iter=self.clf.fit_progress_.total)
         self.clf.resume(X, y)
         self.train(X, y, epochs)
         self.left = None
@@ -197,7 +197,7 @@ class Calls(RuleBasedStateMachine):
             np.testing.assert_allclose(getattr(self.clf, name), wanted, atol=1e-7, err_msg=name)
         assert self.clf.n_iter_ == self.plain.n_epochs
         assert all(len(h) == self.plain.n_epochs for h in self.clf.history_.values())
-        assert hasattr(self.clf, "_plan") == (self.left is not None)
+        assert (self.clf.fit_progress_ is None) == (self.left is None)
 
 
 Calls.TestCase.settings = settings(

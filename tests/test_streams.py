@@ -37,9 +37,9 @@ def test_first_weights_are_the_first_numbers():
     limit = np.sqrt(6 / (2 + 1))
     np.testing.assert_allclose(clf.head_kernel_[:, 0], rng.uniform(-limit, limit, 2), rtol=1e-12)
     np.testing.assert_allclose([*clf.bias_, *clf.head_bias_], 0, atol=1e-25)
-    assert clf._rng.get_state()[2] != 624
+    assert clf._training["rng"].get_state()[2] != 624
     np.testing.assert_array_equal(rng.permutation(10), ORDER)
-    for got, wanted in zip(clf._rng.get_state(), rng.get_state(), strict=True):
+    for got, wanted in zip(clf._training["rng"].get_state(), rng.get_state(), strict=True):
         np.testing.assert_array_equal(got, wanted)  # one permutation of the samples an epoch
 
 
@@ -49,9 +49,9 @@ def test_a_stratified_draw_takes_one_number_more():
     rng.random_sample(5 * 4 + 4 * 2)
     rng.normal(size=(2, 2))
     rng.random_sample(2)
-    assert clf._split_seed == rng.randint(2**31 - 1)
+    assert clf._training["split_seed"] == rng.randint(2**31 - 1)
     rng.permutation(8)
-    assert clf._rng.randint(1000) == rng.randint(1000)
+    assert clf._training["rng"].randint(1000) == rng.randint(1000)
 
 
 def test_a_layer_draws_kernel_and_recurrent_kernel():

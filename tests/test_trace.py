@@ -105,10 +105,10 @@ def test_ten_steps(kind, n_classes, dtype, tolerance):
     # Weights from elsewhere, put into a model of the right shapes whose optimiser is still new.
     rng = np.random.default_rng(1)
     clf.fit(X, y)
-    clf._optimizer_state = clf._new_optimizer().state
+    clf._training["optimizer"] = clf._new_optimizer().state
     weights = [rng.normal(0, 0.5, array.shape) for array in clf.get_weights()]
     clf.set_weights(weights)
-    clf.history_ = {}
+    clf.history_, clf.n_iter_ = {}, 0
 
     rules = [Rule(kind, options) for _ in weights]
     trace = []

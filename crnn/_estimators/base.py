@@ -36,19 +36,19 @@ from crnn._layers.network import Network, Sizes, sizes_of
 from crnn._layers.parameters import as_arrays, check_shapes, draw
 from crnn._layers.pooling import POOLINGS
 from crnn._layers.predictor import Predictor
-from crnn._saving.checks import check_state
+from crnn._saving.checks import check_fitted
 from crnn._saving.model_file import load, save
-from crnn._saving.snapshot import steady
+from crnn._saving.snapshot import on_snapshot
 from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
 from crnn._system.sklearn_private import StrOptions, check_sample_weight
 from crnn._system.streams import own_stream
 from crnn._system.threads import n_threads_for
-from crnn._training.fit import Fit, fingerprint, unchanged_on_error
-from crnn._training.listeners import Epochs
+from crnn._training.fit import Fit, working_copy
+from crnn._training.listeners import callbacks_of
 from crnn._training.losses import objective_for
 from crnn._training.optimizers import SGD, Adam, RMSprop
-from crnn._training.schedule import new_plan, new_progress
+from crnn._training.plan import FitProgress, begin_plan, check_plan, fingerprint, new_training
 from crnn._training.trainer import Samples, Trainer
 from crnn._training.validation import split
 from crnn._typing import (
@@ -61,9 +61,6 @@ from crnn._typing import (
     quiet,
     validated,
 )
-
-# Parameters that do not, or no longer, change the weights to which a fit comes.
-WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
@@ -207,6 +204,15 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @property
+    def fit_progress_(self) -> FitProgress | None:
+        """Epochs ``(done, total)`` of a fit that is running or was interrupted, else None."""
+        check_is_fitted(self)
+        plan = self._training["plan"]
+        if plan is None:
+            return None
+        return FitProgress(plan["epochs_done"], plan["epochs_done"] + plan["epochs_left"])
+
     @validated
     def resume(
         self,
@@ -216,12 +222,12 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         X_val: SequencesLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
-        """Bring a fit to its end that was cut short.
+        """Finish an interrupted fit.
 
-        A fit that was ended by Ctrl-C, or by weights that became infinite, leaves the estimator
-        with its last whole epoch; and the file of a ``crnn.callbacks.Checkpoint`` holds that of a
-        process that is gone. With the same data ``resume`` comes to the weights that the fit would
-        have come to, bit for bit.
+        A fit that was interrupted by Ctrl-C, or by weights that became NaN or infinite, leaves the
+        estimator after its last complete epoch; a ``crnn.callbacks.Checkpoint`` saves that to a
+        file, from where another process can go on. With the same data ``resume`` gives the weights
+        that the uninterrupted fit would have given, bit for bit.
 
         Parameters
         ----------
@@ -235,7 +241,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the last fit is complete, or if data or parameters have changed since.
+            If the last fit is complete, or if data or parameters have changed since it began.
 
         Examples
         --------
@@ -254,14 +260,14 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         6
         """
         check_is_fitted(self)
-        if not hasattr(self, "_plan"):
+        if self.fit_progress_ is None:
             raise ValueError(
                 f"The last fit of this {type(self).__name__} is complete, so there is nothing to "
                 "resume. Call fit, with warm_start=True to continue training."
             )
         return self._fit(X, y, sample_weight, X_val, y_val, resume=True)
 
-    @steady
+    @on_snapshot
     def hidden_states(self, X: SequencesLike, return_sequences: bool = False) -> Any:
         """States of the recurrent layer.
 
@@ -308,7 +314,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             return np.split(states, raw.offsets[1:-1])
         return states.reshape(len(raw), raw.width, -1)
 
-    @steady
+    @on_snapshot
     def save(self, path: Path | IO[bytes]) -> None:
         """Write the fitted estimator to a file that holds no code, unlike a pickle.
 
@@ -372,7 +378,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     @quiet
     def __setstate__(self, state):
         super().__setstate__(state)
-        check_state(self)
+        check_fitted(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -384,53 +390,44 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
-        n_epochs = self._plan["epochs_left"] if resume else self.max_iter
-        epochs = Epochs(self, X, y, sample_weight, n_epochs)
-        with unchanged_on_error(self) as attempt:
-            model = attempt.model
-            raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
-            if not resume:
-                model._prepare(raw, y)
-            model._check_continuation(raw)
-            parts = split(model, X, raw, y, weights, X_val, y_val)
-            model._check_plan(fingerprint(*parts))
-            fit = Fit(model, *parts)
-            with epochs.of(attempt):
-                fit.run(attempt, epochs)
+        n_epochs = self._training["plan"]["epochs_left"] if resume else self.max_iter
+        callbacks = callbacks_of(self, X, y, sample_weight, n_epochs)
+        model = working_copy(self)
+        raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
+        if not resume:
+            model._prepare(raw, y)
+        model._check_continuation(raw)
+        parts = split(model, X, raw, y, weights, X_val, y_val)
+        check_plan(model, fingerprint(*parts))
+        Fit(model, *parts, callbacks).run(self)
         return self
 
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One epoch on a part of the data."""
+        model, is_new = working_copy(self), not hasattr(self, "out_activation_")
+        raw, y, weights = model._read(X, y, sample_weight, reset=is_new)
+        if is_new:
+            model._start(raw, model._first_target(y, classes))
+        model._check_continuation(raw)
+        begin_plan(model, 1)
+        Fit(model, model._weighed(model._samples(raw, y, weights))).run(self)
+        return self
+
+    def _first_target(self, y, classes):
+        """What a first ``partial_fit`` learns of the target."""
+        return y
+
     def _prepare(self, raw, y):
-        """A new model, or the one of the last fit, with a plan of what is to be done."""
+        """Start a new model, or go on with that of the last fit, and plan the epochs."""
         if not (self.warm_start and hasattr(self, "out_activation_")):
             self._start(raw, y)
-        if self.stratify and self.validation_fraction and self._split_seed is None:
-            self._split_seed = self._rng.randint(MOST_IDS)
-        self._plan = new_plan(self.max_iter, self._settings(), self._progress_so_far())
-
-    def _settings(self):
-        """The parameters on which the result of a fit depends."""
-        settings = self.get_params(deep=False) | {"dtype": np.dtype(self.dtype).name}
-        settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
-        return {name: value for name, value in settings.items() if name not in WITHOUT_EFFECT}
-
-    def _check_plan(self, data):
-        """Refuse to bring a fit to another end than the one that it would have had."""
-        plan = self._plan
-        changed = [k for k, v in self._settings().items() if plan["settings"].get(k) != v]
-        if changed:
-            raise ValueError(
-                f"The parameters {changed} have changed since the interrupted fit; set them back "
-                f"to {[plan['settings'].get(name) for name in changed]}, or call fit."
-            )
-        if plan["data"] is not None and plan["data"] != data:
-            raise ValueError(
-                "The data differ from those of the interrupted fit. Pass the same data, or "
-                "call fit."
-            )
-        self._plan = plan | {"data": data}
+        training = self._training
+        if self.stratify and self.validation_fraction and training["split_seed"] is None:
+            training["split_seed"] = training["rng"].randint(MOST_IDS)
+        begin_plan(self, self.max_iter)
 
     def _read(self, X, y, sample_weight, reset):
-        """Everything the user passed, checked as far as it needs no model."""
+        """Data and targets with all checks that need no model."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
@@ -451,7 +448,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     def _start(self, raw, y):
         """Draw the weights of a new model."""
         self._learn_target(y)
-        self._rng = own_stream(self.random_state)
+        rng = own_stream(self.random_state)
         vars(self).pop("weights_", None)  # those of an earlier fit do not matter
         network, optimizer = self._network(self._sizes(raw)), OPTIMIZERS[self.optimizer]
         memory.require(
@@ -464,9 +461,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             f"Training with weights of the shapes {network.shapes}",
             "Lower vocabulary_size, embedding_dim or units.",
         )
-        self.weights_ = draw(network.parameters, self._rng, self.dtype)
-        self._optimizer_state = self._new_optimizer().state
-        self._progress, self._split_seed = new_progress(), None
+        self.weights_ = draw(network.parameters, rng, self.dtype)
+        self._training = new_training(rng, self._new_optimizer().state)
         self.history_ = {}
         self.n_iter_ = 0
 
@@ -559,16 +555,6 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     def _weigh(self, samples):
         """Samples with all weights that the user asks for multiplied."""
         return samples
-
-    def _fit_part(self, raw, y, weights, attempt):
-        """One epoch on a part of the data."""
-        self._check_continuation(raw)
-        self._plan = new_plan(1, self._settings(), self._progress_so_far())
-        Fit(self, self._weighed(self._samples(raw, y, weights))).run(attempt)
-
-    def _progress_so_far(self):
-        """What an adaptive schedule goes on from; early stopping looks at one fit by itself."""
-        return new_progress() if self.early_stopping else self._progress
 
     # What prediction is made of
 

@@ -16,9 +16,8 @@ from crnn._constraints import ClassWeights
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
 from crnn._layers.predictor import Predictor
-from crnn._saving.snapshot import steady
+from crnn._saving.snapshot import on_snapshot
 from crnn._system.sklearn_private import StrOptions
-from crnn._training.fit import unchanged_on_error
 from crnn._typing import Activation, Floats, Pooling, RandomState, Scoring, SequencesLike, validated
 
 
@@ -219,27 +218,22 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ValueError
             If the data do not fit the parameters or earlier calls; the estimator is left as it was.
         """
-        with unchanged_on_error(self) as attempt:
-            if self.class_weight == "balanced":
-                raise ValueError(
-                    "class_weight='balanced' needs all of y at once, but partial_fit gets only "
-                    "a part; set class_weight to a dict, or pass sample_weight."
-                )
-            model, started = attempt.model, hasattr(self, "classes_")
-            raw, target, weights = model._read(X, y, sample_weight, reset=not started)
-            if not started:
-                if classes is None and target.ndim == 1:
-                    raise ValueError("classes must be passed on the first call to partial_fit.")
-                model._start(raw, target if target.ndim == 2 else np.unique(np.asarray(classes)))
-            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all of y at once, but partial_fit gets only "
+                "a part; set class_weight to a dict, or pass sample_weight."
+            )
+        if classes is not None:
+            classes = np.unique(np.asarray(classes))
+            known = getattr(self, "classes_", classes)
+            if not np.array_equal(classes, known):
                 raise ValueError(
                     f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                    f"which was {self.classes_!r}. Pass the same classes, or None."
+                    f"which was {known!r}. Pass the same classes, or None."
                 )
-            model._fit_part(raw, target, weights, attempt)
-        return self
+        return self._partial_fit(X, y, sample_weight, classes)
 
-    @steady
+    @on_snapshot
     def decision_function(self, X: SequencesLike) -> Floats:
         """Logits of the samples.
 
@@ -262,7 +256,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         logits = self._run(X, Predictor.logits)
         return logits if self._multilabel or logits.shape[1] > 1 else logits[:, 0]
 
-    @steady
+    @on_snapshot
     def predict(self, X: SequencesLike) -> NDArray[Any]:
         """The most probable class of each sample, or each label's.
 
@@ -288,7 +282,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         places = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_[places]
 
-    @steady
+    @on_snapshot
     def predict_proba(self, X: SequencesLike) -> Floats:
         """Probability of each class or label.
 
@@ -311,7 +305,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         """
         return self._probabilities(X, expit, softmax)
 
-    @steady
+    @on_snapshot
     def predict_log_proba(self, X: SequencesLike) -> Floats:
         """Logarithm of ``predict_proba``, exact where the probability underflows.
 
@@ -364,9 +358,16 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         check_classification_targets(y)
         return y
 
+    def _first_target(self, y, classes):
+        if y.ndim == 2:
+            return y
+        if classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return classes
+
     def _learn_target(self, y):
-        self._multilabel = y.ndim == 2
-        if self._multilabel:
+        multilabel = y.ndim == 2
+        if multilabel:
             self.classes_ = np.arange(y.shape[1])
         else:
             self.classes_ = np.unique(y)
@@ -376,8 +377,13 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                     f"only one class: {self.classes_.tolist()[0]!r}. Add samples of another class."
                 )
         many = len(self.classes_) > 2
-        self.out_activation_ = "softmax" if many and not self._multilabel else "logistic"
-        self.n_outputs_ = len(self.classes_) if many or self._multilabel else 1
+        self.out_activation_ = "softmax" if many and not multilabel else "logistic"
+        self.n_outputs_ = len(self.classes_) if many or multilabel else 1
+
+    @property
+    def _multilabel(self):
+        """Whether each class has a sigmoid of its own; two classes share one."""
+        return self.out_activation_ == "logistic" and self.n_outputs_ == len(self.classes_)
 
     def _encode(self, y):
         """Targets of the kernels: (n, K) zeros and ones, or class numbers for a softmax."""

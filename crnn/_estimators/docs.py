@@ -94,6 +94,8 @@ ATTRIBUTES = """
         What the outputs go through.
     n_iter_ : int
         Epochs done, over all calls that continued one another.
+    fit_progress_ : tuple of int or None
+        Epochs ``(done, total)`` of a fit that is running or was interrupted, else None.
     n_features_in_ : int
         Width of X, if it was an array; sequences of a list have any length.
     history_ : dict of str -> list of float

@@ -10,8 +10,7 @@ from sklearn.utils import check_array
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import documented
 from crnn._layers.predictor import Predictor
-from crnn._saving.snapshot import steady
-from crnn._training.fit import unchanged_on_error
+from crnn._saving.snapshot import on_snapshot
 from crnn._typing import Floats, SequencesLike, validated
 
 
@@ -109,15 +108,9 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         ValueError
             If the data do not fit the parameters or earlier calls; the estimator is left as it was.
         """
-        with unchanged_on_error(self) as attempt:
-            model, started = attempt.model, hasattr(self, "out_activation_")
-            raw, target, weights = model._read(X, y, sample_weight, reset=not started)
-            if not started:
-                model._start(raw, target)
-            model._fit_part(raw, target, weights, attempt)
-        return self
+        return self._partial_fit(X, y, sample_weight)
 
-    @steady
+    @on_snapshot
     def predict(self, X: SequencesLike) -> Floats:
         """The numbers of each sample.
 

@@ -17,9 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from crnn._constraints import RANDOM_STATE
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._layers.network import sizes_of
-from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
+from crnn._system.sklearn_callbacks import CallbackSupportMixin, passed_on, with_callbacks
 from crnn._system.sklearn_private import HasMethods, routing_enabled, set_random_states
-from crnn._training.listeners import passed_on
 from crnn._typing import RandomState, SequencesLike, validated
 
 

@@ -5,6 +5,7 @@ kernel that does not look at every number reads it.
 """
 
 from numbers import Integral
+from reprlib import repr as short
 
 import numpy as np
 
@@ -16,11 +17,21 @@ from crnn._saving.snapshot import is_learned
 from crnn._system.sklearn_private import validate_parameter_constraints
 from crnn._system.streams import check_stream
 
-RULES = ("RMSprop", "SGD", "Adam")
-MEMORIES = ("velocities", "moments", "touched")
+MEMORIES = {"velocities", "moments", "touched"}  # arrays of an optimizer, by the names of weights
 
 
-def check_state(estimator):
+def check_fitted(estimator):
+    """``check_attributes`` of an estimator in memory: the remedy is to fit it again."""
+    try:
+        check_attributes(estimator)
+    except ValueError as error:
+        raise ValueError(
+            f"This {type(estimator).__name__} has inconsistent attributes; fit it again. "
+            f"Reason: {error}"
+        ) from error
+
+
+def check_attributes(estimator):
     """Raise ValueError if fitted attributes are inconsistent."""
     state = vars(estimator)
     if isinstance(state.get("random_state"), np.random.RandomState):
@@ -33,21 +44,7 @@ def check_state(estimator):
     _check_columns(state)
     _check_head(estimator, state)
     _check_history(state)
-    _require(
-        isinstance(state.get("_rng"), np.random.RandomState),
-        "the random stream _rng is not a RandomState",
-    )
-    check_stream(state["_rng"])
-    arrays = state["weights_"]
-    _check_optimizer(state.get("_optimizer_state"), arrays)
-    _check_progress(state.get("_progress"))
-    seed = state.get("_split_seed", "missing")
-    _require(
-        seed is None or (_is_count(seed) and seed < 2**32),
-        f"the seed of the held-out samples, _split_seed, is {seed!r}, not an integer below 2**32",
-    )
-    if "_plan" in state:
-        _check_plan(estimator, state["_plan"], arrays)
+    _check_training(estimator, state.get("_training"))
 
 
 def _require(condition, message):
@@ -57,6 +54,32 @@ def _require(condition, message):
 
 def _is_count(value):
     return is_number(value, Integral) and value >= 0
+
+
+def _or_none(rule):
+    holds, wanted = rule
+    return lambda value: value is None or holds(value), f"{wanted} or None"
+
+
+# What entries of ``_training`` must be: a test, and what it asks for.
+COUNT = _is_count, "a count"
+DICT = lambda value: isinstance(value, dict), "a dict"
+SEED = lambda value: _is_count(value) and value < 2**32, "an integer below 2**32"
+FLOAT = lambda value: isinstance(value, float), "a float"
+TRAINING = {
+    "rng": (lambda value: isinstance(value, np.random.RandomState), "a RandomState"),
+    "split_seed": _or_none(SEED), "optimizer": DICT, "progress": DICT, "plan": _or_none(DICT),
+}  # fmt: skip
+OPTIMIZER = {
+    "rule": (lambda value: value in ("RMSprop", "SGD", "Adam"), "the name of an optimizer"),
+    "n_steps": (lambda value: _is_count(value) and value < 2**62, "a count"),
+    "learning_rate_factor": (lambda value: is_number(value) and value > 0, "a positive number"),
+}
+PROGRESS = {"best": FLOAT, "waited": COUNT, "n_stalls": COUNT}
+PLAN = {
+    "epochs_left": COUNT, "epochs_done": COUNT, "settings": DICT, "data": _or_none(COUNT),
+    "best_weights": _or_none(DICT), "best_optimizer": _or_none(DICT),
+}  # fmt: skip
 
 
 def _check_parameters(estimator):
@@ -123,15 +146,16 @@ def _check_head(estimator, state):
             classes.dtype.kind in "biufSUmMO" and len(set(classes.tolist())) == len(classes),
             "classes_ contains values that cannot be labels, or a label twice",
         )
-        several = state.get("_multilabel")
-        _require(isinstance(several, bool), f"_multilabel is {several!r}, not a bool")
         _require(
-            len(classes) == (2 if K == 1 and not several else K),
+            len(classes) == K or (len(classes), K) == (2, 1),
             f"there are {len(classes)} classes_, which disagree with n_outputs_={K}",
         )
-        activations = ("logistic",) if several or K == 1 else ("softmax",)
+        activations = ("logistic",) if K == 1 else ("logistic", "softmax")
     else:
-        _require(isinstance(state.get("_one_dimensional"), bool), "_one_dimensional is not a bool")
+        _require(
+            isinstance(state.get("_one_dimensional"), bool),
+            "_one_dimensional is missing or not a bool",
+        )
         _require(
             K == 1 or not state["_one_dimensional"], f"y was one-dimensional, but n_outputs_ is {K}"
         )
@@ -155,83 +179,68 @@ def _check_history(state):
     )
 
 
-def _check_optimizer(state, arrays):
-    _require(isinstance(state, dict), "the state of the optimiser is not a dict")
-    known = {"rule", "n_steps", "learning_rate_factor", *MEMORIES}
+def _check_training(estimator, training):
+    """What a fit needs to go on, as ``crnn._training.plan`` makes it."""
+    weights = estimator.weights_
+    _check_entries("_training", training, TRAINING)
+    check_stream(training["rng"])
+    _check_optimizer(training["optimizer"], weights)
+    _check_entries("the progress", training["progress"], PROGRESS)
+    plan = training["plan"]
+    if plan is None:
+        return
+    _check_entries("the plan", plan, PLAN)
     _require(
-        state.keys() <= known,
-        f"the state of the optimiser contains unknown entries: {list(state.keys() - known)}",
+        plan["settings"].keys() <= set(estimator._get_param_names()),
+        f"settings of the plan has unknown entries: {list(plan['settings'])}",
     )
-    _require(state.get("rule") in RULES, f"the rule of the optimiser is not one of {RULES}")
-    n_steps, factor = state.get("n_steps"), state.get("learning_rate_factor")
+    validate_parameter_constraints(estimator._parameter_constraints, plan["settings"], "the plan")
+    best = plan["best_weights"]
+    if best is None:
+        return
     _require(
-        _is_count(n_steps) and n_steps < 2**62,
-        f"n_steps of the optimiser is {n_steps!r}, not a count",
+        {name: np.shape(array) for name, array in best.items()}
+        == {name: array.shape for name, array in weights.items()}
+        and all(map(_is_finite, best.values())),
+        "best_weights of the plan are not finite arrays of the shapes of weights_",
     )
-    _require(
-        is_number(factor) and factor > 0,
-        f"learning_rate_factor of the optimiser is {factor!r}, not a positive number",
-    )
-    for kind in MEMORIES:
-        memory = state.get(kind, {})
+    _check_optimizer(plan["best_optimizer"], weights)
+
+
+def _check_optimizer(state, weights):
+    _check_entries("the optimizer", state, OPTIMIZER, MEMORIES)
+    n_steps = state["n_steps"]
+    for kind in MEMORIES & state.keys():
+        memory = state[kind]
         _require(
-            isinstance(memory, dict) and memory.keys() <= arrays.keys(),
-            f"{kind} of the optimiser is not a dict of arrays by the names of weights_",
+            isinstance(memory, dict) and memory.keys() <= weights.keys(),
+            f"{kind} of the optimizer is not a dict of arrays by the names of weights_",
         )
         for name, array in memory.items():
             _require(
-                isinstance(array, np.ndarray)
-                and array.dtype.kind == ("i" if kind == "touched" else "f")
-                and np.isfinite(array).all(),
+                _is_finite(array, "i" if kind == "touched" else "f"),
                 f"{kind} of {name} is not an array of finite numbers",
             )
-            if kind == "touched" and array.size:
-                _require(
-                    0 <= array.min() and array.max() <= n_steps,
-                    f"touched of {name} contains steps outside 0 to n_steps={n_steps}",
-                )
-            if kind == "velocities" and state["rule"] != "SGD" and array.size:
-                _require(array.min() >= 0, f"the mean square of {name} is negative")
+            low, high = array.min(initial=0), array.max(initial=0)
+            _require(
+                kind != "touched" or (low >= 0 and high <= n_steps),
+                f"touched of {name} contains steps outside 0 to n_steps={n_steps}",
+            )
+            _require(
+                kind != "velocities" or low >= 0 or state["rule"] == "SGD",
+                f"the mean square of {name} is negative",
+            )
 
 
-def _check_progress(progress):
-    _require(isinstance(progress, dict), "the plan or the progress of the fit is not a dict")
-    for name in ("waited", "n_stalls"):
-        _require(_is_count(progress.get(name)), f"{name} of the plan is not a count")
-    _require(isinstance(progress.get("best"), float), "best of the plan is not a float")
+def _is_finite(array, kind="f"):
+    return isinstance(array, np.ndarray) and array.dtype.kind == kind and np.isfinite(array).all()
 
 
-def _check_plan(estimator, plan, arrays):
-    """What is left of a fit that was cut short, as ``new_plan`` makes it."""
-    _check_progress(plan)
-    for name in ("epochs_left", "epochs_done"):
-        _require(_is_count(plan.get(name)), f"{name} of the plan is not a count")
-    _check_settings(estimator, plan.get("settings"))
-    data = plan.get("data", "missing")
-    _require(
-        data is None or _is_count(data),
-        f"the fingerprint of the data in the plan is {data!r}, not an integer",
-    )
-    best = plan.get("best_parameters")
-    if best is None:
-        return
-    _require(isinstance(best, dict), "best_parameters of the plan is not a dict")
-    _require(
-        {name: np.shape(array) for name, array in best.items()}
-        == {name: array.shape for name, array in arrays.items()}
-        and all(isinstance(w, np.ndarray) and w.dtype.kind == "f" for w in best.values())
-        and all(np.isfinite(w).all() for w in best.values()),
-        "best_parameters of the plan are not finite arrays of the shapes of weights_",
-    )
-    _check_optimizer(plan.get("best_optimizer"), arrays)
-
-
-def _check_settings(estimator, settings):
-    """The parameters with which a fit began."""
-    names = estimator._get_param_names()
-    _require(isinstance(settings, dict), "settings of the plan are not a dict")
-    _require(
-        settings.keys() <= set(names),
-        f"settings of the plan contain unknown parameters: {list(settings.keys() - set(names))}",
-    )
-    validate_parameter_constraints(estimator._parameter_constraints, settings, "the plan")
+def _check_entries(what, entries, rules, optional=frozenset()):
+    """Check a dict by its rules: for each entry a test, and what it asks for."""
+    _require(isinstance(entries, dict), f"{what} is missing or not a dict")
+    unknown = list(entries.keys() - rules.keys() - optional)
+    _require(not unknown, f"{what} has unknown entries: {unknown}")
+    for name, (holds, wanted) in rules.items():
+        value = entries.get(name, "missing")
+        _require(holds(value), f"{name} of {what} is {short(value)}, not {wanted}")

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from sklearn import config_context
 
-from crnn._saving.checks import check_state
+from crnn._saving.checks import check_attributes
 from crnn._saving.snapshot import is_learned
 from crnn._system.archive import read_archive, write_archive
 from crnn._system.files import open_to_read, write_to
@@ -85,7 +85,7 @@ def _estimator_of(cls, arrays):
     vars(estimator).update(attributes)
     if "out_activation_" not in attributes:
         raise ValueError("it does not contain a fitted model")
-    check_state(estimator)
+    check_attributes(estimator)
     with config_context(enable_metadata_routing=True):
         for method, request in header["requests"].items():
             getattr(estimator, f"set_{method}_request")(**request)

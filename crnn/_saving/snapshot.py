@@ -1,18 +1,18 @@
 """An estimator as it is at one moment, and which of its attributes a fit has made."""
 
+from copy import deepcopy
 from functools import wraps
 from typing import Any, cast
 
+import numpy as np
+
 from crnn._typing import F, quiet
 
-PRIVATE = (
-    "_rng", "_optimizer_state", "_plan", "_progress", "_split_seed", "_multilabel",
-    "_one_dimensional",
-)  # fmt: skip
+PRIVATE = ("_training", "_one_dimensional")
 
 
 def is_learned(name):
-    """Whether an attribute of an estimator is what a fit has made, and not a parameter."""
+    """Whether an attribute of an estimator was made by a fit and is not a parameter."""
     return name in PRIVATE or (name.endswith("_") and not name.startswith("_"))
 
 
@@ -23,7 +23,26 @@ def copy_of(estimator):
     return copy
 
 
-def steady(method: F) -> F:
+def snapshot(estimator):
+    """A copy that training leaves alone, with read-only arrays."""
+    copy = copy_of(estimator)
+    vars(copy).update({k: copied(v) for k, v in vars(copy).items() if is_learned(k)})
+    return copy
+
+
+def copied(value, writeable=False):
+    """Copy dicts, lists, random streams, and arrays unless they are to be and are read-only."""
+    if isinstance(value, dict):
+        return {key: copied(item, writeable) for key, item in value.items()}
+    if isinstance(value, np.ndarray) and (writeable or value.flags.writeable):
+        value = np.array(value)
+        value.flags.writeable = writeable
+    if isinstance(value, list):
+        return list(value)
+    return deepcopy(value) if isinstance(value, np.random.RandomState) else value
+
+
+def on_snapshot(method: F) -> F:
     """Have a method read the estimator as it is now, whatever other threads do to it, quietly."""
 
     @wraps(method)

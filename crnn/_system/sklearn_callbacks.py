@@ -1,5 +1,6 @@
 """scikit-learn's callbacks, where its version has them."""
 
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import cast
 
@@ -40,12 +41,25 @@ def one_task(method: F) -> F:
 
     @wraps(method)
     def wrapper(estimator, X, y=None):
-        if not hasattr(estimator, "_init_callback_context"):
+        with passed_on(estimator, None, X, y):
             return method(estimator, X, y)
-        task = estimator._init_callback_context()
-        task.call_on_fit_task_begin(**told(estimator, X, y))
-        result = method(estimator, X, y)
-        task.call_on_fit_task_end(**told(estimator, X, y), reconstruction_attributes={})
-        return result
 
     return cast(F, with_callbacks(wrapper))
+
+
+@contextmanager
+def passed_on(outer, inner, X, y, sample_weight=None):
+    """Tell the callbacks of one estimator of its fit, and of that of another one inside, if any."""
+    if not hasattr(outer, "_init_callback_context"):
+        yield
+        return
+    task = outer._init_callback_context(max_subtasks=0 if inner is None else 1)
+    of_fit = told(outer, X, y, sample_weight)
+    task.call_on_fit_task_begin(**of_fit)
+    with (
+        nullcontext()
+        if inner is None
+        else task.subcontext(task_name="fit-network").propagate_callback_context(inner)
+    ):
+        yield
+    task.call_on_fit_task_end(**of_fit, reconstruction_attributes={})

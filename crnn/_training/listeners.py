@@ -1,87 +1,115 @@
-"""Who is asked after each epoch: scikit-learn's callbacks where there are any, and plain ones."""
+"""What follows a fit, epoch by epoch: history, printing, and the callbacks of the user."""
 
-from contextlib import ExitStack, contextmanager
+from time import perf_counter
 
+import numpy as np
+
+from crnn._saving.snapshot import snapshot
 from crnn._system.sklearn_callbacks import told
 
 
-class Epochs:
-    """The epochs of one fit, as callbacks are told of them; a context around the training.
+class Listener:
+    """A follower of a ``Fit``. Where it says True, the fit ends."""
 
-    scikit-learn's callbacks know a fit by its estimator; what has come of it so far is in the
-    ``Attempt`` that trains.
-    """
+    def begin(self, fit): ...  # before the first epoch
+    def begin_epoch(self, fit): ...
+    def record(self, fit, figures): ...  # adds to the figures of an epoch, or to the model
+    def end_epoch(self, fit, whole): ...  # looks at a snapshot of the model
+    def finish(self, fit, fitted): ...  # after the last epoch of a complete fit
+    def end(self): ...  # of any fit, complete or not
+
+
+class History(Listener):
+    """Appends to ``history_``; NaN stands for what an epoch did not measure."""
+
+    def record(self, fit, figures):
+        model, old, gaps = fit.model, fit.model.history_, [np.nan] * fit.model.n_iter_
+        model.history_ = {
+            name: [*old.get(name, gaps), figures.get(name, np.nan)] for name in old | figures
+        }
+        model.n_iter_ += 1
+
+
+class Printing(Listener):
+    """Prints a row of a table after each epoch, under its header for the first."""
+
+    header = True
+
+    def begin_epoch(self, fit):
+        self.start = perf_counter()
+
+    def record(self, fit, figures):
+        self.row = {name: f"{figure:.4f}" for name, figure in figures.items()}
+        if not any(name.startswith("val_") for name in figures):
+            self.row |= {f"val_{name}": "-" for name in figures}
+
+    def end_epoch(self, fit, whole):
+        seconds = perf_counter() - self.start
+        widths = {name: max(14, len(name) + 2) for name in self.row}
+        if self.header:
+            columns = "".join(f"{name:>{width}}" for name, width in widths.items())
+            print(f"epoch{columns}{'seconds':>10}  samples/s")
+            self.header = False
+        cells = "".join(f"{self.row[name]:>{width}}" for name, width in widths.items())
+        rate = len(fit.samples.weights) / seconds
+        print(f"{whole.n_iter_:5d}{cells}{seconds:10.3f}{rate:11.0f}")
+
+
+class PlainCallback(Listener):
+    """A function of the estimator, or an object that has ``begin`` and ``end`` as well."""
+
+    def __init__(self, callback):
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(
+                "callbacks must be functions of the estimator, or objects such as "
+                f"EarlyStopping(), got {callback!r}."
+            )
+        self.callback = callback
+        self.end = getattr(callback, "end", super().end)
+
+    def begin(self, fit):
+        return _begun(self.callback, fit)
+
+    def end_epoch(self, fit, whole):
+        return self.callback(snapshot(whole))
+
+
+class SklearnCallbacks(Listener):
+    """Those of ``set_callbacks``, which know a fit by the estimator they were set on."""
 
     def __init__(self, estimator, X, y, sample_weight, n_epochs):
-        self.told, self.task, self.fit = told(estimator, X, y, sample_weight), None, None
-        self.plain = list(estimator.callbacks or ())
-        for callback in self.plain:
-            if not callable(callback) or isinstance(callback, type):
-                raise TypeError(
-                    "callbacks must be functions of the estimator, or objects such as "
-                    f"EarlyStopping(), got {callback!r}."
-                )
+        self.told = told(estimator, X, y, sample_weight)
+        self.callbacks = getattr(estimator, "_skl_callbacks", ())
+        self.context = estimator._init_callback_context(max_subtasks=n_epochs)
+
+    def begin(self, fit):
+        self.context.call_on_fit_task_begin(**self.told, **_attributes(fit.model))
         # What scikit-learn's own callbacks return when a fit begins ends nothing; crnn's may.
-        self.all_of_them = [*self.plain, *getattr(estimator, "_skl_callbacks", ())]
-        if hasattr(estimator, "_init_callback_context"):
-            self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+        return any([_begun(callback, fit) for callback in self.callbacks])
 
-    def of(self, attempt):
-        self.attempt = attempt
-        return self
+    def begin_epoch(self, fit):
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(**self.told)
 
-    def __enter__(self):
-        model = self.attempt.model
-        if self.fit is not None:
-            self.fit.call_on_fit_task_begin(
-                **self.told, reconstruction_attributes=lambda: vars(model)
-            )
-        with ExitStack() as ends:
-            for callback in self.plain:
-                ends.callback(getattr(callback, "end", _nothing))
-            begun = [getattr(callback, "begin", _nothing)(model) for callback in self.all_of_them]
-            self.ends = ends.pop_all()
-        self.over = any(begun)
-        return self
+    def end_epoch(self, fit, whole):
+        return self.task.call_on_fit_task_end(**self.told, **_attributes(whole))
 
-    def begin(self):
-        if self.fit is not None:
-            self.task = self.fit.subcontext(task_name="epoch")
-            self.task.call_on_fit_task_begin(**self.told)
-
-    def end(self, as_fitted):
-        """Whether any callback asks to stop; ``as_fitted()`` gives the estimator as it stands."""
-        stop = False
-        if self.task is not None:
-            stop = self.task.call_on_fit_task_end(
-                **self.told, reconstruction_attributes=lambda: vars(as_fitted())
-            )
-        # All are asked, so that none misses the epoch at which another one stops.
-        plain = [bool(callback(as_fitted())) for callback in self.plain]
-        return stop or any(plain)
-
-    def __exit__(self, kind, error, traceback):
-        with self.ends:
-            if self.fit is not None and kind is None:
-                fitted = self.attempt.kept
-                self.fit.call_on_fit_task_end(
-                    **self.told, reconstruction_attributes=lambda: vars(fitted)
-                )
+    def finish(self, fit, fitted):
+        self.context.call_on_fit_task_end(**self.told, **_attributes(fitted))
 
 
-def _nothing(*arguments):
-    pass
+def _begun(callback, fit):
+    return hasattr(callback, "begin") and callback.begin(snapshot(fit.model))
 
 
-@contextmanager
-def passed_on(outer, inner, X, y, sample_weight):
-    """Have scikit-learn's callbacks of one estimator follow the fit of another one inside of it."""
-    if not hasattr(outer, "_init_callback_context"):
-        yield
-        return
-    task = outer._init_callback_context(max_subtasks=1)
-    of_fit = told(outer, X, y, sample_weight)
-    task.call_on_fit_task_begin(**of_fit)
-    with task.subcontext(task_name="fit-network").propagate_callback_context(inner):
-        yield
-    task.call_on_fit_task_end(**of_fit, reconstruction_attributes={})
+def _attributes(model):
+    """What scikit-learn makes a fitted estimator of, if one of its callbacks asks for it."""
+    return {"reconstruction_attributes": lambda: vars(snapshot(model))}
+
+
+def callbacks_of(estimator, X, y, sample_weight, n_epochs):
+    """The user's callbacks: those of ``set_callbacks``, and the parameter."""
+    plain = [PlainCallback(callback) for callback in estimator.callbacks or ()]
+    if not hasattr(estimator, "_init_callback_context"):  # scikit-learn before 1.9
+        return plain
+    return [SklearnCallbacks(estimator, X, y, sample_weight, n_epochs), *plain]

@@ -1,4 +1,4 @@
-"""scikit-learn's scorers of held-out samples, under the names that they have in the history."""
+"""Held-out samples, measured after each epoch: loss, metric and scikit-learn's scorers."""
 
 from inspect import signature
 from numbers import Real
@@ -6,26 +6,36 @@ from numbers import Real
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from crnn._saving.snapshot import snapshot
+from crnn._training.listeners import Listener
 
-class Scorers:
-    """The scorers of a model by name, beside the figures that training measures itself."""
 
-    def __init__(self, model, measured):
-        self.measured = measured  # names
+class Scoring(Listener):
+    """Measures held-out samples as training does, and by the user's scorers beside."""
+
+    def __init__(self, model, validation, metric):
+        self.validation, self.measured = validation, ("loss", metric)
         named = _named(model.scoring)
         # Accuracy by its name is what training measures anyway.
-        own = {name for name, scoring in named.items() if name in measured and scoring == name}
-        self.by_name = {
+        own = {name for name, scoring in named.items() if name in self.measured and scoring == name}
+        self.scorers = {
             name: check_scoring(model, scoring=scoring)
             for name, scoring in named.items()
             if name not in own
         }
-        self._check_names(self.by_name)
+        self._check_names(self.scorers)
 
-    def __call__(self, estimator, validation):
+    def record(self, fit, figures):
+        if self.validation is None:
+            return
+        figures |= fit.trainer.evaluate(*self.validation.samples)
+        if self.scorers:
+            figures |= self._scores(snapshot(fit.model))
+
+    def _scores(self, estimator):
         """Scores by their names in the history."""
-        scores = {}
-        for name, scorer in self.by_name.items():
+        scores, validation = {}, self.validation
+        for name, scorer in self.scorers.items():
             score = scorer(estimator, validation.X, validation.y, **_weights(scorer, validation))
             scores |= score if isinstance(score, dict) else {name: score}
         self._check_names(scores)
@@ -41,7 +51,7 @@ class Scorers:
 
 
 def _named(scoring):
-    """Names or scorers by name; a single scorer is the "score", as in ``cross_validate``."""
+    """``scoring`` as a dict; a single scorer is the "score", as in ``cross_validate``."""
     if isinstance(scoring, str):
         return {scoring: scoring}
     if callable(scoring):
@@ -63,13 +73,13 @@ def _named(scoring):
 
 
 def _name(scoring):
-    """A scorer in a list has the name of its metric, and a function its own."""
+    """A scorer in a list is named after its metric, and a function after itself."""
     function = getattr(scoring, "_score_func", scoring)
     return getattr(function, "__name__", function)
 
 
 def _weights(scorer, validation):
-    """Weights of the samples, if they differ and if the scorer, or its metric, takes them."""
+    """``sample_weight``, if the weights differ and the scorer, or its metric, takes it."""
     if np.ptp(validation.weights) == 0:
         return {}
     takes = signature(getattr(scorer, "_score_func", scorer)).parameters

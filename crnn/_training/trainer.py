@@ -83,18 +83,3 @@ class Trainer(Predictor):
         total = np.sum(weights, dtype=np.float64)
         names = prefix + "loss", prefix + self.objective.metric
         return dict(zip(names, (np.asarray(totals) / total).tolist(), strict=True))
-
-
-def print_epoch(epoch, row, seconds, n_samples, header):
-    """A row of a table, under its header for the first epoch."""
-    names = [name for name in row if not name.startswith("val_")]
-    names += [name for name in row if name.startswith("val_")] or ["val_" + n for n in names]
-    widths = [max(14, len(name) + 2) for name in names]
-    if header:
-        columns = "".join(f"{name:>{w}}" for name, w in zip(names, widths, strict=True))
-        print(f"epoch{columns}{'seconds':>10}  samples/s")
-    cells = [
-        f"{row[name]:{w}.4f}" if name in row else f"{'-':>{w}}"
-        for name, w in zip(names, widths, strict=True)
-    ]
-    print(f"{epoch:5d}" + "".join(cells) + f"{seconds:10.3f}{n_samples / seconds:11.0f}")

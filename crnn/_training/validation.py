@@ -1,5 +1,6 @@
 """Samples held out to measure on: those that were passed, the tail, or a stratified draw."""
 
+import re
 import warnings
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ class Validation(NamedTuple):
 
 
 def split(model, X, raw, y, weights, X_val, y_val):
-    """Samples to train on, and a ``Validation`` or None."""
+    """The samples to train on, and a ``Validation`` or None."""
     samples = model._samples(raw, y, weights)
     if (X_val is None) != (y_val is None):
         absent = "X_val" if X_val is None else "y_val"
@@ -31,7 +32,7 @@ def split(model, X, raw, y, weights, X_val, y_val):
     if model.validation_fraction == 0:
         if model.scoring is not None:
             raise ValueError(
-                f"scoring={model.scoring!r} measures validation data, but there is none; "
+                f"scoring={model.scoring!r} measures validation data, but there are none; "
                 "set validation_fraction, or pass X_val and y_val to fit."
             )
         return model._weighed(samples), None
@@ -51,7 +52,7 @@ def split(model, X, raw, y, weights, X_val, y_val):
 
 
 def _passed(model, X_val, y_val):
-    """The ``Validation`` of what was passed to validate on."""
+    """The ``Validation`` of X_val and y_val."""
     if model.validation_fraction:
         raise ValueError(
             f"validation_fraction={model.validation_fraction} and X_val both ask for "
@@ -60,15 +61,18 @@ def _passed(model, X_val, y_val):
     try:
         raw, y, weights = model._read(X_val, y_val, None, reset=False)
         samples = model._samples(raw, y, weights)
-    except ValueError as error:
-        raise ValueError(f"X_val and y_val do not fit: {error}") from error
+    except (TypeError, ValueError) as error:
+        # The checks of data and targets call them X and y.
+        named = re.sub(r"(^|Input |Column .*? of )[Xy]\b|\b[Xy](?=\[\d)", r"\g<0>_val", str(error))
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_val and y_val do not fit: {named}") from error
     return Validation(samples.scaled(model.dtype), X_val, y, weights)
 
 
 def _cut(X, raw, part):
-    """Some samples of X for scorers: rows of a frame, whose columns have names, or what was read.
+    """Some samples of X for scorers: rows of a frame, whose columns have names, else of ``raw``.
 
-    What was read can be cut whatever X is, such as an object that only NumPy knows how to read.
+    ``raw`` can be cut whatever X is, such as an object that only NumPy knows how to read.
     """
     if is_table(X):
         rows = np.arange(len(raw))[part]
@@ -80,7 +84,7 @@ def _cut(X, raw, part):
 
 
 def _places(model, y):
-    """Which samples to train on and which to hold out: the tail, or a stratified draw."""
+    """Indices of the samples to train on and of those to hold out."""
     n = len(y)
     n_train = int(np.floor(n * (1 - model.validation_fraction)))
     if n_train == 0:
@@ -100,5 +104,5 @@ def _places(model, y):
             f"stratify=True draws from each class, but {type(model).__name__} has no classes; set "
             "stratify=False to hold out the last samples, or pass X_val and y_val."
         )
-    draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=model._split_seed)
+    draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=model._training["split_seed"])
     return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))
