@@ -1,11 +1,15 @@
-"""The code in the pages of docs runs, and says what it needs."""
+"""Docstrings are complete; the code in the pages of docs runs, and says what it needs."""
 
 import ast
 import builtins
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+from common import PUBLIC, functions_of
+
+import crnn.callbacks
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -50,3 +54,29 @@ def test_a_page_names_the_extras_that_it_needs(page):
         if any(name in block for block in blocks_of(page)):
             assert remedy in text
             assert text.index(remedy) < text.index(name, text.index("```python"))
+
+
+def sections_of(docstring):
+    """What stands below each heading of a numpydoc docstring."""
+    parts = re.split(r"^(\w[\w ]*)\n-+$", docstring, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_name_what_goes_in_and_out(name):
+    for where, function in functions_of(PUBLIC[name]).items():
+        constructor = where.endswith(".__init__")
+        if name in crnn.callbacks.__all__ and not constructor:
+            continue  # called by fits, not by users
+        sections = sections_of(inspect.getdoc(PUBLIC[name] if constructor else function))
+        lines = re.findall(r"^\S.*", sections.get("Parameters", ""), re.MULTILINE)
+        named = [name.strip(" *") for line in lines for name in line.split(" : ")[0].split(",")]
+        signature = inspect.signature(function)
+        assert named == [p for p in signature.parameters if p != "self"], where
+        assert ("Returns" in sections) == (signature.return_annotation is not None), where
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_shared_texts_are_filled_in(name):
+    for thing in (PUBLIC[name], *functions_of(PUBLIC[name]).values()):
+        assert not re.search(r"^\s*\{\w+\}\s*$", inspect.getdoc(thing) or "", re.MULTILINE)

@@ -7,21 +7,22 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
+from crnn._docs import documented
 from crnn._estimators.base import BaseSimpleRNN
-from crnn._estimators.docs import documented
+from crnn._estimators.docs import TEXTS
 from crnn._saving.snapshot import steady
 from crnn._training.fit import unchanged_on_error
 from crnn._training.trainer import Trainer
 from crnn._typing import Floats, SequencesLike, validated
 
 
-@documented
+@documented(TEXTS)
 class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
     """Predict numbers from sequences with an embedding, a recurrent layer and a dense head.
 
     Reads token ids or float series step by step, ``h_t = f(x_t W + b + h_{t-1} U)``, and predicts
-    one or several numbers from the last state, so that their squared error is small. Targets far
-    from unit size train slowly: see scikit-learn's TransformedTargetRegressor.
+    one or several numbers from the last state, minimising the squared error. Training is slow
+    unless targets are of about unit scale: see scikit-learn's TransformedTargetRegressor.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
     See Also
     --------
-    crnn.SimpleRNNClassifier : The same network for classes.
+    crnn.SimpleRNNClassifier : The same network for classification.
 
     References
     ----------
@@ -60,19 +61,15 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         X_val: SequencesLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
-        """Train on sequences X and their targets y.
+        """Train on sequences X with targets y.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, see ``input``.
+        {X_train}
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers to predict.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, relative to the others: a common factor changes
-            nothing. Held-out samples are measured with theirs.
-        X_val, y_val : like X and y, default=None
-            Validation data, measured after each epoch; instead of ``validation_fraction``.
+        {sample_weight}
+        {validation_data}
 
         Returns
         -------
@@ -80,8 +77,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
         Raises
         ------
-        ValueError
-            If the data do not fit the parameters; the estimator is left as it was.
+        {fit_errors}
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
@@ -89,16 +85,14 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
     def partial_fit(
         self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train for one epoch on a part of the data.
+        """Train for one epoch on part of the data.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, see ``input``.
+        {X_train}
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers to predict.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, relative to the others of this call.
+        {sample_weight_of_part}
 
         Returns
         -------
@@ -106,8 +100,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
         Raises
         ------
-        ValueError
-            If the data do not fit the parameters or earlier calls; the estimator is left as it was.
+        {partial_fit_errors}
         """
         with unchanged_on_error(self) as attempt:
             model, started = attempt.model, hasattr(self, "out_activation_")
@@ -119,22 +112,20 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
     @steady
     def predict(self, X: SequencesLike) -> Floats:
-        """The numbers of each sample.
+        """Predict the targets of the samples.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In double precision, whatever that of the network is.
+            Always in double precision.
 
         Raises
         ------
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         outputs = self._run(X, Trainer.logits).astype(np.float64)
         return outputs[:, 0] if self._one_dimensional else outputs
