@@ -367,7 +367,7 @@ def test_labels_of_other_values():
     clf = SimpleRNNClassifier(4, max_iter=1).fit(X, Y)
     for wrong in (5 * Y, 2 * Y - 1):
         for method in (clf.fit, clf.partial_fit):
-            with pytest.raises(ValueError, match="several labels must be columns of 0 and 1"):
+            with pytest.raises(ValueError, match="multilabel y must have columns of 0 and 1"):
                 method(X, wrong)
 
 

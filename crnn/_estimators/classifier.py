@@ -1,4 +1,4 @@
-"""Classification: classes in, probabilities out."""
+"""Classification: one label per sequence, or several."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -310,7 +310,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         tags.classifier_tags.multi_label = True
         return tags
 
-    # What fit asks for
+    # What fit calls
 
     def _check_target(self, y):
         y = y.toarray() if issparse(y) else y
@@ -320,11 +320,10 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             y = np.asarray(y)
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
-                    f"y has several columns with the values {np.unique(y).tolist()}; several "
-                    "labels must be columns of 0 and 1. Use "
-                    "sklearn.preprocessing.MultiLabelBinarizer."
+                    f"y has several columns with the values {np.unique(y).tolist()}; multilabel y "
+                    "must have columns of 0 and 1. Use sklearn.preprocessing.MultiLabelBinarizer."
                 )
-            return y.astype(int)  # a frame of nullable integers is an array of objects
+            return y.astype(int)  # a frame of nullable integers gives an array of objects
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return y
@@ -345,7 +344,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         self.n_outputs_ = len(self.classes_) if many or self._multilabel else 1
 
     def _encode(self, y):
-        """Targets of the kernels: (n, K) zeros and ones, or class numbers for a softmax."""
+        """Targets as the kernels take them: (n, K) zeros and ones, or class indices for softmax."""
         wanted = (self.n_outputs_,) if self._multilabel else ()
         if y.shape[1:] != wanted:
             axes = ", ".join(map(str, ("n_samples", *wanted)))
@@ -390,6 +389,6 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                 f"class_weight={self.class_weight!r} contains weights that are negative or not "
                 "finite; give each class a weight of zero or more."
             )
-        # A product of what is at most 1 cannot overflow, and its own scale is of no account.
+        # Factors of at most 1 cannot overflow, and the scale of the product does not matter.
         parts = samples.weights, factors[places]
         return samples._replace(weights=np.prod([w / (w.max() or 1) for w in parts], axis=0))

@@ -1,4 +1,4 @@
-"""Regression: numbers in, numbers out."""
+"""Regression: one number per sequence, or several."""
 
 from typing import Self
 
@@ -135,7 +135,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         tags.target_tags.multi_output = True
         return tags
 
-    # What fit asks for
+    # What fit calls
 
     def _check_target(self, y):
         return check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
@@ -146,7 +146,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
 
     def _encode(self, y):
-        """Targets of the kernels, (n, K)."""
+        """Targets as the kernels take them, (n, K)."""
         targets = check_array(y.reshape(len(y), -1), dtype=self.dtype, order="C", input_name="y")
         if targets.shape[1] != self.n_outputs_:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The last state of a trained network as features."""
+"""The last states of a trained network as features."""
 
 from typing import Any, Self
 

@@ -277,8 +277,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
                 name = "lowercase" if capital else "strip_accents"
                 warnings.warn(
                     f"{what} found in vocabulary while {name!r} is {getattr(self, name)!r}: no "
-                    f"document will match {word!r}, as its words become {preprocess(word)!r}. "
-                    "Write the words of vocabulary in that form.",
+                    f"token will match {word!r}, since documents are preprocessed, which gives "
+                    f"{preprocess(word)!r}. Preprocess the words of vocabulary as well.",
                     stacklevel=3,
                 )
                 return
