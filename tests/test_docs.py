@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from common import PUBLIC, functions_of
 
 import crnn.callbacks
+from common import PUBLIC, functions_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

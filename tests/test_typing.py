@@ -4,9 +4,9 @@ import inspect
 from pathlib import Path
 
 import pytest
-from common import PUBLIC, functions_of
 
 import crnn
+from common import PUBLIC, functions_of
 
 
 def test_the_package_lists_what_is_public():
