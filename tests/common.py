@@ -12,7 +12,7 @@ import crnn
 import crnn.callbacks
 import crnn.datasets
 import crnn.preprocessing
-from crnn import SimpleRNNClassifier
+from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
 MODULES = (crnn, crnn.callbacks, crnn.datasets, crnn.preprocessing)
 PUBLIC = {name: getattr(m, name) for m in MODULES for name in m.__all__ if name[0] != "_"}
@@ -41,6 +41,22 @@ def ids_and_classes(n=120, noise=0.1):
     rng = np.random.default_rng(0)
     X = rng.integers(1, 9, (n, 6))
     return X, (X[:, -2:] == 3).any(axis=1) ^ (rng.random(n) < noise)
+
+
+def fitted(kind="numbers", **options):
+    """A fitted estimator and its data, with classes, labels or targets of this kind."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 9, (60, 5)), rng.integers(0, 3, 60)
+    if kind == "text":
+        y = np.array(["no", "yes", "maybe"])[y]
+    if kind == "objects":
+        y = np.array(["no", "yes", "maybe"], dtype=object)[y]
+    if kind == "labels":
+        y = np.eye(3, dtype=int)[y]
+    if kind == "series":
+        return SimpleRNNRegressor(4, max_iter=2, **options).fit(X / 9, y), X / 9, y
+    clf = SimpleRNNClassifier(4, max_iter=2, vocabulary_size=9, random_state=0, **options)
+    return clf.fit(X, y), X, y
 
 
 def assert_same_weights(a, b, rtol=0.0, atol=0.0):

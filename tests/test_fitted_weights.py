@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.neural_network import MLPClassifier
 
-from common import small
+from common import fitted, small
 from crnn import SimpleRNNRegressor
 
 X, Y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
@@ -64,6 +64,21 @@ def test_weights_that_do_not_fit(change, message):
     with pytest.raises(ValueError, match=message):
         clf.set_weights(change([array.astype("f8") for array in clf.get_weights()]))
     np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("name", ["embedding", "rnn_0/bias", "head/kernel", "head/bias"])
+def test_training_from_weights_that_were_changed(name):
+    model, X, y = fitted()
+    model.weights_[name] = model.weights_[name][:2]
+    with pytest.raises(ValueError, match="require"):
+        model.partial_fit(X, y % 2)
+
+
+def test_training_with_classes_that_were_changed():
+    model, X, y = fitted()
+    model.classes_ = model.classes_[:2]
+    with pytest.raises(ValueError, match="disagree"):
+        model.partial_fit(X, y % 2)
 
 
 @pytest.mark.parametrize("selector", [SelectFromModel, RFE])
