@@ -11,9 +11,10 @@ from common import PUBLIC, functions_of
 
 def test_the_package_lists_what_is_public():
     listed = dir(crnn)
-    assert {"callbacks", "datasets", "preprocessing", "SimpleRNN"} <= set(listed)
+    assert {"callbacks", "datasets", "inspection", "preprocessing", "SimpleRNN"} <= set(listed)
     assert [name for name in listed if name[0] == "_"] == ["__version__"]
     assert all(hasattr(crnn, name) for name in listed)
+    assert crnn.inspection.TrainingHistoryDisplay is crnn.TrainingHistoryDisplay
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -87,7 +88,7 @@ SAID = [
     'Revealed type is "dict[str, list[float]]"',
     'Revealed type is "crnn._estimators.classifier.SimpleRNNClassifier"',
     'Revealed type is "list[numpy.ndarray',
-    'Revealed type is "crnn._display.TrainingHistoryDisplay"',
+    'Revealed type is "crnn.inspection._history.TrainingHistoryDisplay"',
     'Argument "optimizer" to "SimpleRNNClassifier" has incompatible type',
     "Too many positional arguments",
     'Argument "padding" to "pad_sequences" has incompatible type',
