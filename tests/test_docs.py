@@ -13,6 +13,7 @@ from common import PUBLIC, functions_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+CONTRIBUTING = list(ROOT.glob("CONTRIBUTING.md"))
 README = list(ROOT.glob("README.md"))  # not there where only the tests were copied
 EXTRAS = {  # what a block uses -> what its page must have told the reader to install
     "TrainingHistoryDisplay": 'pip install "crnn[plot]"',
@@ -80,3 +81,14 @@ def test_docstrings_name_what_goes_in_and_out(name):
 def test_shared_texts_are_filled_in(name):
     for thing in (PUBLIC[name], *functions_of(PUBLIC[name]).values()):
         assert not re.search(r"^\s*\{\w+\}\s*$", inspect.getdoc(thing) or "", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", CONTRIBUTING, ids=lambda page: page.name)
+def test_the_map_names_folders_and_tests_that_exist(page):
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) > 5
+    for row in rows:
+        _, folders, *_, tests, _ = row.split("|")
+        paths = re.findall("`(.*?)`", folders)
+        paths += [f"tests/{name}.py" for name in re.findall("`(.*?)`", tests)]
+        assert [path for path in paths if not (ROOT / path).exists()] == []
