@@ -3,12 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from crnn._display import TrainingHistoryDisplay
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._estimators.regressor import SimpleRNNRegressor
 from crnn._estimators.transformer import SimpleRNNTransformer
 from crnn._layers.simple_rnn import SimpleRNN
 from crnn._version import __version__
+from crnn.inspection import TrainingHistoryDisplay
 
 __all__ = [
     "SimpleRNN",
@@ -26,18 +26,19 @@ for _public in (
     SimpleRNNTransformer,
     TrainingHistoryDisplay,
 ):
-    _public.__module__ = "crnn"  # wherever it lives: pickles and trust lists name its home
+    _public.__module__ = "crnn"  # pickles and lists of trusted types name the public module
 
-_SUBMODULES = ("callbacks", "datasets", "preprocessing")
+_SUBMODULES = ("callbacks", "datasets", "inspection", "preprocessing")
 
 if TYPE_CHECKING:
     from crnn import callbacks as callbacks
     from crnn import datasets as datasets
+    from crnn import inspection as inspection
     from crnn import preprocessing as preprocessing
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when first used, as scikit-learn does it.
+    # Imported on first use, as in scikit-learn.
     if name in _SUBMODULES:
         return import_module(f"crnn.{name}")
     raise AttributeError(f"module 'crnn' has no attribute {name!r}")

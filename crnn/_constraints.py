@@ -1,7 +1,7 @@
-"""What parameters may be, beside the constraints of scikit-learn: one check for all who ask.
+"""Constraints on parameters, beyond those of scikit-learn.
 
-The functions here serve the parameters of estimators, layers and callbacks, and what pickles and
-files hold.
+They apply to the parameters of estimators, layers and callbacks, and to the contents of pickles and
+files.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from crnn._system import sklearn_private as sklearn_constraints
 
 
 def is_number(value, kind=Real):
-    """Whether a value is a number of this kind that a double can hold; True and False are none."""
+    """Whether a value is a number of this kind that fits into a double, and not a boolean."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
         return False
     try:
@@ -24,7 +24,7 @@ def is_number(value, kind=Real):
 
 
 class Interval(sklearn_constraints.Interval):
-    """scikit-learn's interval, without booleans, and without what no double can hold."""
+    """scikit-learn's interval, without booleans and numbers that do not fit into a double."""
 
     def is_satisfied_by(self, val):
         return is_number(val, self.type) and float(val) in self
@@ -62,7 +62,7 @@ class OneOrSeveral(sklearn_constraints.HasMethods):
 
 
 class Names(sklearn_constraints.StrOptions):
-    """One of some strings, or a function, or a list of such."""
+    """One of the given strings, a function, or a list of these."""
 
     def is_satisfied_by(self, val):
         items = val if isinstance(val, (list, tuple)) else [val]

@@ -1,4 +1,4 @@
-"""What the public signatures are made of, and the decorators of public methods."""
+"""Types of the public signatures, and decorators of public methods."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from sklearn import config_context, get_config
 from crnn._system.sklearn_private import validate_params
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
-SequencesLike: TypeAlias = ArrayLike | Sequence[ArrayLike]  # the second may be of unequal length
+SequencesLike: TypeAlias = ArrayLike | Sequence[ArrayLike]  # the second may be ragged
 Documents: TypeAlias = Iterable[Any]  # of str, bytes, file names or open files
 RandomState: TypeAlias = int | np.random.RandomState | None
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid", "linear"]
@@ -31,18 +31,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def quiet(method: F) -> F:
-    """Have NumPy neither warn nor raise in a method, whatever ``np.seterr`` of the caller says.
+    """Run a method without NumPy's floating-point warnings and errors, whatever ``np.seterr`` says.
 
-    Underflow is harmless. Estimators look for infinity and NaN, and refuse them by name; the layer
-    computes with them.
+    Underflow is harmless. Estimators check for infinity and NaN themselves, with errors that say
+    where; the layer passes them on.
     """
     return np.errstate(all="ignore")(method)
 
 
 def validated(method: F) -> F:
-    """Check the parameters of an estimator by their constraints before the method runs, quietly.
+    """Check the parameters of an estimator before a method runs; the method is ``quiet``.
 
-    Unlike scikit-learn's ``_fit_context``, also before ``partial_fit`` of a fitted estimator.
+    Unlike scikit-learn's ``_fit_context``, this also checks before ``partial_fit`` of a fitted
+    estimator.
     """
 
     @wraps(method)
@@ -56,6 +57,6 @@ def validated(method: F) -> F:
 
 
 def checked(**constraints: list[Any]) -> Callable[[F], F]:
-    """Check the arguments of a function by these constraints before it runs."""
+    """Check the arguments of a function against these constraints before it runs."""
     decorator = validate_params(constraints, prefer_skip_nested_validation=True)
     return cast(Callable[[F], F], decorator)

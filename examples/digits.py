@@ -22,7 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=30, help="default 30")
     parser.add_argument(
-        "--output-dir", type=Path, default="figures", help="where the figure goes, default figures"
+        "--output-dir", type=Path, default="figures", help="folder for the figure, default figures"
     )
     args = parser.parse_args()
 

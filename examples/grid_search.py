@@ -1,8 +1,8 @@
 """Raw text in a pipeline: cross-validation and grid search.
 
-The parameters of the network are searched for with the vectorizer inside the pipeline, so that
-no fold learns its vocabulary from the reviews that it is scored on. The texts are IMDB reviews
-where an archive of them is on disk, else generated ones, and every line then says so.
+The search runs with the vectorizer inside the pipeline, so that no fold learns its vocabulary from
+the reviews that it is scored on. The texts are IMDB reviews if an archive of them is on disk, and
+generated ones otherwise; every line of output says which.
 """
 
 import argparse
@@ -22,15 +22,15 @@ GRID = {
 
 
 def load(n_samples, data_home):
-    """Texts, labels and the name of the data."""
+    """Texts, labels and the name of the data set."""
     try:
-        # Not downloaded: the archive is large, and this takes only a few of its reviews.
+        # Not downloaded: the archive is large, and only a few of its reviews are needed.
         texts, y = fetch_imdb(
             data_home=data_home, raw=True, download_if_missing=False, return_X_y=True
         )
     except OSError:
         print(
-            "No archive of the IMDB texts could be read (--data-home names its folder), so this "
+            "No archive of the IMDB texts could be read (--data-home sets its folder), so this "
             "runs on generated data."
         )
         return *make_reviews(n_samples, random_state=0), "generated data"
@@ -40,7 +40,7 @@ def load(n_samples, data_home):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=2000, help="reviews, default 2000")
-    parser.add_argument("--n-jobs", type=int, default=-1, help="processes, default one a processor")
+    parser.add_argument("--n-jobs", type=int, default=-1, help="processes, default all processors")
     parser.add_argument("--data-home", help="folder of IMDB, default CRNN_DATA or ~/crnn_data")
     args = parser.parse_args()
 
@@ -63,7 +63,7 @@ def main():
         settings = ", ".join(f"{key.split('__')[1]}={value}" for key, value in parameters.items())
         print(f"{name}: {settings}: mean accuracy {score:.3f}")
 
-    # The best mean is a little too good, as it was chosen for being the best.
+    # The best mean is a little optimistic, since it was selected for being the best.
     print(
         f"{name}: the best of them on {len(texts_test)} reviews that the search has not seen: "
         f"accuracy {search.score(texts_test, y_test):.3f}"

@@ -3,9 +3,9 @@
 An embedding, a recurrent layer of 32 units and one output, with the settings of the book (Chollet,
 Deep Learning with Python): the 10,000 most frequent words, the last 500 words of each review,
 RMSprop, batches of 128, ten epochs, a fifth of the training reviews held out for validation.
-Where IMDB cannot be had it trains on generated reviews, and says so in every line. One in twenty of
-their labels is wrong, and they name actors, by which the network learns these labels by heart once
-it has learned the rest: training goes on to improve when validation does not.
+If IMDB is not available, it trains on generated reviews and says so in every line. One in twenty of
+their labels is wrong, and they name actors, from which the network memorises these labels once it
+has learned the rest: it overfits, as on IMDB.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class LabelledLines:
 
 
 def load_imdb(args):
-    """Padded word ids and labels of the training and of the test reviews."""
+    """Padded word ids and labels of the training and test reviews."""
     parts = []
     for subset in ("train", "test"):
         reviews, y = fetch_imdb(
@@ -57,7 +57,7 @@ def load_imdb(args):
 
 
 def generate_texts(n):
-    """Generated reviews that end with four actors, and their labels, some of them wrong."""
+    """Generated reviews that end with the names of four actors, and labels, some of them wrong."""
     texts, y = make_reviews(n, random_state=0, flip_y=0.1)
     casts = np.random.RandomState(0).randint(N_ACTORS, size=(n, 4))
     credits = (" With " + ", ".join(f"actor{i}" for i in cast) + "." for cast in casts)
@@ -65,7 +65,7 @@ def generate_texts(n):
 
 
 def generate(args):
-    """Padded word ids and labels of generated reviews, as many to train on as to test on."""
+    """Padded word ids and labels of as many generated reviews for training as for testing."""
     n = args.max_samples or N_GENERATED
     texts, y = generate_texts(2 * n)
     vectorizer = SequenceVectorizer(max_features=MAX_FEATURES, maxlen=MAXLEN)
@@ -73,7 +73,7 @@ def generate(args):
 
 
 def train(X, y, seed, args):
-    """The fitted model, and the seconds for each epoch."""
+    """The fitted model, and the seconds per epoch."""
     clf = SimpleRNNClassifier(
         units=args.units,
         embedding_dim=32,
@@ -132,12 +132,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-home", help="folder of IMDB, default CRNN_DATA or ~/crnn_data")
     parser.add_argument(
-        "--output-dir", type=Path, default="figures", help="of the figures, default figures"
+        "--output-dir", type=Path, default="figures", help="folder for the figures, default figures"
     )
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], help="one training for each, default 0"
+        "--seeds", type=int, nargs="+", default=[0], help="train once with each, default 0"
     )
-    parser.add_argument("--max-samples", type=int, help="reviews of each part, default all")
+    parser.add_argument("--max-samples", type=int, help="reviews per part, default all")
     parser.add_argument("--epochs", type=int, default=10, help="default 10")
     parser.add_argument("--units", type=int, default=32, help="default 32")
     parser.add_argument("--batch-size", type=int, default=128, help="default 128")
@@ -148,7 +148,7 @@ def main():
         data, name, output = load_imdb(args), "SimpleRNN on IMDB", nullcontext()
     except OSError:
         print(
-            "IMDB could neither be loaded from disk (--data-home names its folder) nor downloaded, "
+            "IMDB could neither be loaded from disk (--data-home sets its folder) nor downloaded, "
             "so this runs on generated data."
         )
         data, name = generate(args), "SimpleRNN on generated data"

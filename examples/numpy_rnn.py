@@ -1,7 +1,7 @@
-"""The recurrent network as a for loop in NumPy, beside the layer `crnn.SimpleRNN`.
+"""The recurrent network as a for loop in NumPy, compared with the layer `crnn.SimpleRNN`.
 
-Both get the same weights and inputs. The script prints how far their outputs differ, and what
-each of them costs.
+Both get the same weights and inputs. The script prints how much their outputs differ, and how long
+each of them takes.
 """
 
 import argparse

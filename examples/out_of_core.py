@@ -1,9 +1,9 @@
-"""Training on texts that never are in memory together.
+"""Training on more text than fits in memory.
 
-A generator gives batches of raw text, a vectorizer that learns nothing turns each into ids, and
-partial_fit trains on it. The script does so once, then with ten times as many texts, and prints
-the peak of the memory of each and the accuracy on texts that were not trained on. The texts are
-generated data, drawn batch by batch.
+A generator yields batches of raw text, a vectorizer that learns nothing turns each into ids, and
+partial_fit trains on it. The script does this once, then with ten times as many texts, and prints
+the peak memory of each run and the accuracy on held-out texts. The texts are generated, batch by
+batch.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from crnn.preprocessing import HashingSequenceVectorizer
 
 
 def batches(n_texts, batch_size):
-    """Texts and labels, one batch at a time; from a file or a data base it would look the same."""
+    """Texts and labels, one batch at a time; reading them from a file would look the same."""
     for number, start in enumerate(range(0, n_texts, batch_size)):
         yield make_reviews(min(batch_size, n_texts - start), random_state=number)
 
 
 def train(n_texts, batch_size, vectorizer):
-    """A classifier trained on so many texts, each seen once; peak of its memory in megabytes."""
+    """Train a classifier on this many texts, each seen once; also give the peak memory in MB."""
     clf = SimpleRNNClassifier(vocabulary_size=vectorizer.n_features, batch_size=32, random_state=0)
     tracemalloc.start()
     for texts, y in batches(n_texts, batch_size):
@@ -34,12 +34,12 @@ def train(n_texts, batch_size, vectorizer):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", type=int, default=2000, help="texts of the short run")
-    parser.add_argument("--batch-size", type=int, default=500, help="texts in memory at a time")
+    parser.add_argument("--texts", type=int, default=2000, help="in the short run, default 2000")
+    parser.add_argument("--batch-size", type=int, default=500, help="texts at a time, default 500")
     args = parser.parse_args()
 
     vectorizer = HashingSequenceVectorizer(n_features=2**12, maxlen=60)
-    texts, y = make_reviews(2000, random_state=1_000_000)  # of a seed that no batch has
+    texts, y = make_reviews(2000, random_state=1_000_000)  # a seed that no batch uses
     X = vectorizer.transform(texts)
     print("generated data\n   texts   peak memory   seconds   accuracy on 2,000 others")
     for n_texts in (args.texts, 10 * args.texts):

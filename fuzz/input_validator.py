@@ -29,7 +29,7 @@ def array(data):
             values[place] = odd(data)
     else:
         content = data.ConsumeBytes(size * dtype.itemsize)
-        if dtype.kind == "U":  # not any bytes are letters
+        if dtype.kind == "U":  # not all bytes are valid text
             return np.full(shape, "a", dtype)
         values = np.frombuffer(content.ljust(size * dtype.itemsize, b"\0"), dtype)
     values = values.reshape(shape)

@@ -44,7 +44,7 @@ def resealed(data):
 
 
 def with_header(text):
-    """A true archive with the arrays of the first model and another header."""
+    """A valid archive with the arrays of the first model and another header."""
     file = io.BytesIO()
     write_archive(file, {"header": np.frombuffer(text, np.uint8), **ARRAYS})
     return file.getvalue()
@@ -64,7 +64,7 @@ def pick(data, choices):
 
 
 def changed(data):
-    """A true archive in which something of the header, or of an array, is something else."""
+    """A valid archive in which parts of the header or of an array have been replaced."""
     data, arrays, header = atheris.FuzzedDataProvider(data), dict(ARRAYS), json.loads(HEADER)
     for _ in range(data.ConsumeIntInRange(1, 3)):
         if data.ConsumeBool():
@@ -103,7 +103,7 @@ def changed_array(data, array):
 
 
 def use(model):
-    """What was loaded works, or says by a ValueError why not; it never crashes."""
+    """A loaded model works, or raises ValueError; it never crashes."""
     for call in (lambda: model.predict_proba(X), lambda: model.partial_fit(X, Y)):
         try:
             call()
@@ -113,7 +113,7 @@ def use(model):
 
 
 def state_of(text):
-    """A model whose attributes JSON has changed, through the checks of unpickling."""
+    """Apply the checks of unpickling to a model with attributes changed by JSON."""
     changes = json.loads(text)
     if not isinstance(changes, dict):
         return
@@ -132,7 +132,7 @@ def target(data):
     try:
         if kind == b"s":
             return state_of(data)
-        with warnings.catch_warnings(action="ignore"):  # numbers in types that do not hold them
+        with warnings.catch_warnings(action="ignore"):  # numbers that do not fit into a type
             content = {b"r": resealed, b"h": with_header, b"j": changed}.get(kind, bytes)(data)
         FILE.write_bytes(content)
         model = SimpleRNNClassifier.load(FILE)

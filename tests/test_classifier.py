@@ -1,6 +1,7 @@
 """The classifier to the letter: what its parameters, attributes and errors promise."""
 
 import pickle
+from functools import partial
 
 import joblib
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 
+import common
 from crnn import SimpleRNNClassifier
 
 LABELS = {2: np.array(["no", "yes"]), 3: np.array(["a", "b", "c"])}
+small = partial(common.small, max_iter=2)
 
 
 def ids(n=50, T=9, seed=0):
@@ -25,11 +28,6 @@ def ids(n=50, T=9, seed=0):
 def series(n=50, F=3, seed=0):
     X = np.random.default_rng(seed).normal(size=(n, 7, F))
     return X, (X[:, -1, 0] > 0).astype(int)
-
-
-def small(**options):
-    defaults = {"embedding_dim": 5, "batch_size": 16, "max_iter": 2, "random_state": 0}
-    return SimpleRNNClassifier(6, **defaults | options)
 
 
 def losses(clf, X, y):
@@ -367,7 +365,7 @@ def test_labels_of_other_values():
     clf = SimpleRNNClassifier(4, max_iter=1).fit(X, Y)
     for wrong in (5 * Y, 2 * Y - 1):
         for method in (clf.fit, clf.partial_fit):
-            with pytest.raises(ValueError, match="several labels must be columns of 0 and 1"):
+            with pytest.raises(ValueError, match="multilabel y must have columns of 0 and 1"):
                 method(X, wrong)
 
 

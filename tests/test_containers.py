@@ -5,14 +5,11 @@ from collections import UserList, deque
 import numpy as np
 import pytest
 
+from common import small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
 IDS = {"equal": [[1, 2, 3], [3, 2, 1]] * 10, "unequal": [[1, 2, 3], [3, 2]] * 10}
 Y = [0, 1] * 10
-
-
-def small(**options):
-    return SimpleRNNClassifier(3, max_iter=2, random_state=0, **options)
 
 
 class Column:

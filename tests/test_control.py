@@ -7,35 +7,12 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 
-from crnn import SimpleRNNClassifier
-
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
-
-
-def data(n=120, seed=0):
-    """Ids whose class is whether a 3 is among the last two, and sometimes wrong."""
-    rng = np.random.default_rng(seed)
-    X = rng.integers(1, 9, (n, 6))
-    return X, (X[:, -2:] == 3).any(axis=1) ^ (rng.random(n) < 0.1)
-
-
-def small(**options):
-    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 4, "random_state": 0}
-    return SimpleRNNClassifier(8, **defaults | options)
-
-
-def weights(clf):
-    return {name: getattr(clf, name).copy() for name in WEIGHTS}
-
-
-def assert_same(a, b, **tolerance):
-    for name in WEIGHTS:
-        np.testing.assert_allclose(getattr(a, name), getattr(b, name), err_msg=name, **tolerance)
+from common import assert_same_weights, ids_and_classes, small
 
 
 @pytest.mark.parametrize("held_out", [True, False])
 def test_early_stopping_goes_back_to_the_best_epoch(held_out):
-    X, y = data()
+    X, y = ids_and_classes()
     clf = small(
         learning_rate=0.02, max_iter=200, early_stopping=True, n_iter_no_change=5, tol=0.01,
         validation_fraction=0.5 if held_out else 0,
@@ -48,11 +25,11 @@ def test_early_stopping_goes_back_to_the_best_epoch(held_out):
     if held_out:
         assert log_loss(y[60:], clf.predict_proba(X[60:])) == pytest.approx(losses[kept], rel=1e-5)
     same = clone(clf).set_params(early_stopping=False, max_iter=kept + 1).fit(X, y)
-    assert_same(clf, same, rtol=0)
+    assert_same_weights(clf, same)
 
 
 def test_without_early_stopping_the_last_epoch_counts():
-    X, y = data()
+    X, y = ids_and_classes()
     clf = small(learning_rate=0.02, max_iter=60, n_iter_no_change=1, validation_fraction=0.5)
     losses = clf.fit(X, y).history_["val_loss"]
     assert len(losses) == 60
@@ -61,7 +38,7 @@ def test_without_early_stopping_the_last_epoch_counts():
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
 def test_learning_rates_by_schedule(optimizer):
-    X, y = data()
+    X, y = ids_and_classes()
     options = {"optimizer": optimizer, "learning_rate": 0.1, "momentum": 0.5}
     # A tolerance that no epoch but the first can meet: the rate falls after epochs 3, 5, ...
     adaptive = {"learning_rate_schedule": "adaptive", "tol": 100.0, "n_iter_no_change": 2}
@@ -75,13 +52,13 @@ def test_learning_rates_by_schedule(optimizer):
         by_hand = small(**options)
         for rate in rates[changing["learning_rate_schedule"]]:
             by_hand.set_params(learning_rate=rate).partial_fit(X, y, classes=[False, True])
-        assert_same(clf, by_hand, rtol=1e-4, atol=1e-6)
+        assert_same_weights(clf, by_hand, rtol=1e-4, atol=1e-6)
         constant = small(max_iter=6, **options).fit(X, y)
         assert not np.allclose(clf.kernel_, constant.kernel_, rtol=1e-3)
 
 
 def test_a_lower_rate_is_tried_before_stopping():
-    X, y = data()
+    X, y = ids_and_classes()
     options = {"tol": 100.0, "n_iter_no_change": 3, "early_stopping": True, "max_iter": 50}
     assert small(**options).fit(X, y).n_iter_ == 4
     assert small(**options, learning_rate_schedule="adaptive").fit(X, y).n_iter_ == 7
@@ -89,19 +66,19 @@ def test_a_lower_rate_is_tried_before_stopping():
 
 def one_step(**options):
     """Weights before and after one step of gradient descent on all samples."""
-    X, y = data()
+    X, y = ids_and_classes()
     clf = small(optimizer="sgd", learning_rate=0.5, batch_size=120, dtype="float64", max_iter=1)
     clf.fit(X, y)
-    before = weights(clf)
+    before = clf.get_weights()
     clf.set_params(warm_start=True, **options).fit(X, y)
-    return before, weights(clf)
+    return (dict(zip(clf.weights_, arrays, strict=True)) for arrays in (before, clf.get_weights()))
 
 
 def test_penalty():
     before, plain = one_step()
     _, penalized = one_step(alpha=0.1)
-    for name in WEIGHTS:
-        held_down = name in ("kernel_", "recurrent_kernel_", "head_kernel_")
+    for name in plain:
+        held_down = name.endswith("kernel")
         shrinkage = 0.5 * 0.1 * before[name] * held_down
         np.testing.assert_allclose(penalized[name], plain[name] - shrinkage, atol=1e-14)
 
@@ -109,7 +86,7 @@ def test_penalty():
 def test_clipping_by_value():
     before, plain = one_step()
     _, clipped = one_step(clip_value=1e-3)
-    for name in WEIGHTS:
+    for name in plain:
         step = np.clip(plain[name] - before[name], -0.5e-3, 0.5e-3)
         np.testing.assert_allclose(clipped[name], before[name] + step, atol=1e-14)
 
@@ -118,58 +95,58 @@ def test_clipping_by_value():
 def test_clipping_by_norm(limit):
     before, plain = one_step()
     _, clipped = one_step(clip_norm=limit)
-    norm = np.sqrt(sum(((plain[n] - before[n]) ** 2).sum() for n in WEIGHTS)) / 0.5
+    norm = np.sqrt(sum(((plain[n] - before[n]) ** 2).sum() for n in plain)) / 0.5
     assert 1e-3 < norm < 1e3
-    for name in WEIGHTS:
+    for name in plain:
         step = (plain[name] - before[name]) * min(1, limit / norm)
         np.testing.assert_allclose(clipped[name], before[name] + step, atol=1e-14)
 
 
 def test_stratified_draw():
-    X, y = data()
+    X, y = ids_and_classes()
     order = np.argsort(y, kind="stable")
     X, y = X[order], y[order]
     options = {"validation_fraction": y.mean() + 0.05, "class_weight": "balanced"}
     with pytest.raises(ValueError, match="none of class True"):  # the tail has them all
         small(**options).fit(X, y)
     a, b = (small(**options, stratify=True).fit(X, y) for _ in range(2))
-    assert_same(a, b, rtol=0)
+    assert_same_weights(a, b)
     assert a.history_["val_loss"] == b.history_["val_loss"]
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
 @pytest.mark.parametrize("schedule", ["constant", "invscaling"])
 def test_training_goes_on_bit_for_bit(optimizer, schedule):
-    X, y = data()
+    X, y = ids_and_classes()
     options = {"optimizer": optimizer, "momentum": 0.5, "learning_rate_schedule": schedule}
     whole = small(max_iter=6, **options).fit(X, y)
     first = small(max_iter=2, **options, warm_start=True).fit(X, y)
     again = pickle.loads(pickle.dumps(first)).fit(X, y)
     again.partial_fit(X, y)
     again = pickle.loads(pickle.dumps(again)).partial_fit(X, y)
-    assert_same(whole, again, rtol=0)
+    assert_same_weights(whole, again)
     assert whole.history_ == again.history_
 
 
 @pytest.mark.parametrize("part", ["fit", "partial_fit"])
 def test_an_adaptive_schedule_goes_on(part):
-    X, y = data()
+    X, y = ids_and_classes()
     options = {"learning_rate_schedule": "adaptive", "tol": 100.0, "n_iter_no_change": 2}
     whole = small(max_iter=8, **options).fit(X, y)
     assert whole._training["optimizer"]["learning_rate_factor"] == pytest.approx(5**-3)
     again = small(max_iter=1, **options, warm_start=True).fit(X, y)
     for _ in range(7):
         again = getattr(pickle.loads(pickle.dumps(again)), part)(X, y)
-    assert_same(whole, again, rtol=0)
+    assert_same_weights(whole, again)
     assert whole.history_ == again.history_
 
 
 def test_a_warm_start_holds_out_the_same_samples():
-    X, y = data()
+    X, y = ids_and_classes()
     options = {"stratify": True, "validation_fraction": 0.3}
     whole = small(max_iter=6, **options).fit(X, y)
     again = small(max_iter=3, **options, warm_start=True).fit(X, y)
-    assert_same(whole, pickle.loads(pickle.dumps(again)).fit(X, y), rtol=0)
+    assert_same_weights(whole, pickle.loads(pickle.dumps(again)).fit(X, y))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +157,7 @@ def test_a_warm_start_holds_out_the_same_samples():
     ],
 )
 def test_a_rate_is_never_zero(schedule):
-    X, y = data(20)
+    X, y = ids_and_classes(20)
     clf = small(max_iter=600, **schedule).fit(X, y)
     assert 0 < clf._training["optimizer"]["learning_rate_factor"] < 1e-300
     pickle.loads(pickle.dumps(clf)).partial_fit(X, y)
@@ -200,7 +177,7 @@ def test_a_rate_is_never_zero(schedule):
     ],
 )
 def test_weights_that_leave_nothing(weights, options, message):
-    X, y = data()
+    X, y = ids_and_classes()
     clf = small(**options)
     before = vars(clf).copy()
     with pytest.raises(ValueError, match=message):
@@ -209,7 +186,7 @@ def test_weights_that_leave_nothing(weights, options, message):
 
 
 def test_schedules_that_are_changed_on_the_way():
-    X, y = data()
+    X, y = ids_and_classes()
     options = {"learning_rate_schedule": "adaptive", "tol": 100.0, "warm_start": True}
     clf = small(max_iter=6, n_iter_no_change=8, **options).fit(X, y)
     assert clf._training["optimizer"]["learning_rate_factor"] == 1
@@ -222,6 +199,6 @@ def test_schedules_that_are_changed_on_the_way():
 
 
 def test_a_share_too_small_to_hold_out():
-    X, y = data()
+    X, y = ids_and_classes()
     with pytest.raises(ValueError, match="holds out none of the 120 samples"):
         small(validation_fraction=1e-17).fit(X, y)

@@ -1,4 +1,4 @@
-"""fetch_imdb on archives and files made here, and on the real reviews; make_reviews as a task."""
+"""fetch_imdb on archives and files made here, and on the real reviews."""
 
 import hashlib
 import io
@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import pickle
+import re
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -13,13 +14,10 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
 
 from crnn._system.archive import write_archive as write_sealed
-from crnn.datasets import _imdb, fetch_imdb, make_reviews
+from crnn.datasets import fetch_imdb
+from crnn.datasets._imdb import sources
 
 WORD_INDEX = {"the": 1, "film": 2, "not": 3, "good": 4, "bad": 5, "isn't": 6, "br": 7}
 REVIEWS = {
@@ -48,7 +46,7 @@ def home(monkeypatch, tmp_path):
     def no_network(url, **_):
         raise URLError("no route")
 
-    monkeypatch.setattr(_imdb, "fetch_file", no_network)
+    monkeypatch.setattr(sources, "fetch_file", no_network)
     return folder
 
 
@@ -166,7 +164,8 @@ def test_damaged_archives_are_refused(tmp_path, suffix, raw):
     flipped[len(good) // 2] ^= 4
     for bad in (b"", b"no archive", good[: len(good) // 2], good[:-6], bytes(flipped)):
         path.write_bytes(bad)
-        with pytest.raises(OSError, match=rf"aclImdb\.tar\.{suffix} cannot be used.*Delete it"):
+        reason = "cannot be used: it is not a complete .tar.gz or .tar.xz archive. Delete it"
+        with pytest.raises(OSError, match=re.escape(f"aclImdb.tar.{suffix} {reason}")):
             fetch_imdb(data_home=tmp_path, raw=raw)
     assert not (tmp_path / "crnn_imdb_ids.npz").exists()
 
@@ -187,21 +186,13 @@ def test_the_original_archive_is_held_to_its_hash(tmp_path, monkeypatch):
     path = write_archive(tmp_path / "aclImdb_v1.tar.gz")
     write_archive(tmp_path / "aclImdb_other.tar.gz", {"train/pos/0_9.txt": "not taken"})
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    expected = _imdb.ARCHIVE.sha256
+    expected = sources.ARCHIVE.sha256
     assert expected.startswith("c40f74a18d3b")
     with pytest.raises(OSError, match=rf"aclImdb_v1.*its sha256 is {found}, expected {expected}"):
         fetch_imdb(data_home=tmp_path, raw=True)
-    monkeypatch.setattr(_imdb, "ARCHIVE", _imdb.ARCHIVE._replace(sha256=found))
+    known = sources.ARCHIVE._replace(sha256=found)
+    monkeypatch.setattr("crnn.datasets._imdb.texts.ARCHIVE", known)
     assert len(fetch_imdb(data_home=tmp_path, raw=True).data) == 3
-
-
-@pytest.mark.parametrize("content", ["[1, 2]", '{"a": "1"}', '{"a": 0}', "{", b"\xff"])
-def test_a_bad_word_index_is_refused(tmp_path, content):
-    write_archive(tmp_path / "aclImdb.tar.gz")
-    index = tmp_path / "imdb_word_index.json"
-    index.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(OSError, match=r"imdb_word_index\.json cannot be used"):
-        fetch_imdb(data_home=tmp_path)
 
 
 class Bomb:
@@ -234,7 +225,7 @@ def test_a_damaged_cache_is_refused(tmp_path, home):
         pickle.dumps(Bomb()),
     ):
         cache.write_bytes(bad)
-        with pytest.raises(OSError, match=r"crnn_imdb_ids\.npz cannot be used.*Delete it"):
+        with pytest.raises(OSError, match=r"crnn_imdb_ids\.npz cannot be used: its? .*Delete it"):
             fetch_imdb(data_home=tmp_path)
     assert not (home / "exploded").exists()
 
@@ -300,13 +291,24 @@ def test_reviews_that_are_too_large(tmp_path, home, size, records):
 
 
 @pytest.mark.parametrize(
-    "index",
-    ['{"a": 2147483645}', '{"a": true}', '{"a": 0}', '{"a": 1e30}', "[" * 100_000, "[1]", "{"],
+    ("index", "reason"),
+    [
+        (b"{", "it is not valid JSON"),
+        (b"\xff", "it is not valid JSON"),
+        (b"[" * 100_000, "it is not valid JSON"),
+        (b"[1, 2]", "it is not a JSON object"),
+        (b'{"the": 1, "a": 2147483645}', "the rank of 'a' is not an integer from 1 to 2147483644"),
+        (b'{"a": "1"}', "the rank of 'a' is not"),
+        (b'{"a": true}', "the rank of 'a' is not"),
+        (b'{"a": 0}', "the rank of 'a' is not"),
+        (b'{"a": 1e30}', "the rank of 'a' is not"),
+    ],
+    ids=lambda value: None if isinstance(value, bytes) and len(value) > 99 else repr(value),
 )
-def test_word_indices_that_are_none(tmp_path, home, index):
+def test_word_indices_that_are_none(tmp_path, home, index, reason):
     write_archive(tmp_path / "aclImdb.tar.gz")
-    (tmp_path / "imdb_word_index.json").write_text(index)
-    with pytest.raises(OSError, match=r"imdb_word_index\.json cannot be used"):
+    (tmp_path / "imdb_word_index.json").write_bytes(index)
+    with pytest.raises(OSError, match=rf"imdb_word_index\.json cannot be used: {reason}"):
         fetch_imdb(data_home=tmp_path)
 
 
@@ -329,7 +331,8 @@ def test_keras_file_gives_keras_order_and_ids(tmp_path, home, monkeypatch, in_ke
     arrays = keras_arrays()
     np.savez(folder / "imdb.npz", **arrays)
     found = hashlib.sha256((folder / "imdb.npz").read_bytes()).hexdigest()
-    monkeypatch.setattr(_imdb, "KERAS_IDS", _imdb.KERAS_IDS._replace(sha256=found))
+    known = sources.KERAS_IDS._replace(sha256=found)
+    monkeypatch.setattr("crnn.datasets._imdb.ids.KERAS_IDS", known)
     rng = np.random.RandomState(113)
     for subset, n in (("train", 3), ("test", 2)):
         order = np.arange(n)
@@ -415,7 +418,7 @@ def test_download_puts_the_checked_file_into_data_home(tmp_path, monkeypatch):
         calls.append((url, sha256[:8], n_retries, delay))
         return str(write_archive(Path(folder, local_filename)))
 
-    monkeypatch.setattr(_imdb, "fetch_file", fake_fetch)
+    monkeypatch.setattr(sources, "fetch_file", fake_fetch)
     with pytest.raises(OSError, match="its sha256 is"):  # the file is checked again when read
         fetch_imdb(data_home=tmp_path / "new", raw=True, n_retries=7, delay=0.5)
     url = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -448,56 +451,3 @@ def test_the_real_reviews():
     cut, _ = fetch_imdb(data_home=REAL_HOME, num_words=10000, maxlen=500, return_X_y=True)
     assert max(map(max, cut)) == 9999
     assert max(map(len, cut)) == 500
-
-
-def test_make_reviews_is_reproducible_balanced_and_of_moderate_size():
-    texts, y = make_reviews(1001, random_state=3)
-    assert len(texts) == len(y) == 1001
-    assert np.bincount(y).tolist() in ([500, 501], [501, 500])
-    again, y_again = make_reviews(1001, random_state=3)
-    assert again == texts
-    assert y_again.tolist() == y.tolist()
-    assert texts != make_reviews(1001, random_state=4)[0]
-    lengths = [len(text.split()) for text in texts]
-    assert min(lengths) >= 8
-    assert max(lengths) <= 45
-    vocabulary = CountVectorizer().fit(texts).vocabulary_
-    assert 100 <= len(vocabulary) <= 200
-    assert len(make_reviews(random_state=0)[0]) == 1000
-    with pytest.raises(ValueError, match="'n_samples' parameter"):
-        make_reviews(0)
-
-
-def last_opinion(text):
-    """The class by the rule of the docstring, read off the text from its end."""
-    praise = {"good", "wonderful", "funny", "clever", "moving", "gripping", "charming", "lively"}
-    blame = {"bad", "dull", "silly", "boring", "clumsy", "tedious", "weak", "awful"}
-    words = text.replace(",", "").replace(".", "").split()
-    last = max(i for i, word in enumerate(words) if word in praise | blame)
-    return int((words[last] in praise) != (words[last - 1] in {"not", "never"}))
-
-
-def test_the_order_of_the_words_decides():
-    texts, y = make_reviews(3000, random_state=0)
-    assert [last_opinion(text) for text in texts] == y.tolist()
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("words", [CountVectorizer(), TfidfVectorizer(ngram_range=(1, 2))])
-def test_a_bag_of_words_does_badly_on_generated_reviews(words, seed):
-    """Neither words nor pairs of words tell the class."""
-    texts, y = make_reviews(4000, random_state=seed)
-    train, test, y_train, y_test = train_test_split(texts, y, random_state=seed)
-    bag = make_pipeline(words, LogisticRegression(max_iter=1000))
-    assert bag.fit(train, y_train).score(test, y_test) < 0.6
-
-
-@pytest.mark.parametrize("flip_y", [0.0, 0.2, 1.0])
-def test_a_share_of_the_labels_is_drawn_at_random(flip_y):
-    texts, y = make_reviews(4000, random_state=0, flip_y=flip_y)
-    assert texts == make_reviews(4000, random_state=0)[0]
-    wrong = np.mean(y != [last_opinion(text) for text in texts])
-    assert abs(wrong - flip_y / 2) <= 4 * np.sqrt(flip_y / 2 / 4000)
-    for bad in (-0.1, 1.1, "a"):
-        with pytest.raises(ValueError, match="'flip_y' parameter"):
-            make_reviews(10, flip_y=bad)

@@ -138,7 +138,7 @@ def test_wrong_number_of_axes(clf):
     display = TrainingHistoryDisplay.from_estimator(clf)
     with pytest.raises(ValueError, match=r"one axes for each of \['accuracy', 'loss'\], got 3"):
         display.plot(ax=axes)
-    with pytest.raises(ValueError, match="got 1; a single axes takes one metric"):
+    with pytest.raises(ValueError, match="got 1; to draw on a single axes"):
         display.plot(ax=axes[0])
 
 

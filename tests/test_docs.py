@@ -1,14 +1,19 @@
-"""The code in the pages of docs runs, and says what it needs."""
+"""Docstrings are complete; the code in the pages of docs runs, and says what it needs."""
 
 import ast
 import builtins
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import crnn.callbacks
+from common import PUBLIC, functions_of
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+CONTRIBUTING = list(ROOT.glob("CONTRIBUTING.md"))
 README = list(ROOT.glob("README.md"))  # not there where only the tests were copied
 EXTRAS = {  # what a block uses -> what its page must have told the reader to install
     "TrainingHistoryDisplay": 'pip install "crnn[plot]"',
@@ -50,3 +55,40 @@ def test_a_page_names_the_extras_that_it_needs(page):
         if any(name in block for block in blocks_of(page)):
             assert remedy in text
             assert text.index(remedy) < text.index(name, text.index("```python"))
+
+
+def sections_of(docstring):
+    """What stands below each heading of a numpydoc docstring."""
+    parts = re.split(r"^(\w[\w ]*)\n-+$", docstring, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_name_what_goes_in_and_out(name):
+    for where, function in functions_of(PUBLIC[name]).items():
+        constructor = where.endswith(".__init__")
+        if name in crnn.callbacks.__all__ and not constructor:
+            continue  # called by fits, not by users
+        sections = sections_of(inspect.getdoc(PUBLIC[name] if constructor else function))
+        lines = re.findall(r"^\S.*", sections.get("Parameters", ""), re.MULTILINE)
+        named = [name.strip(" *") for line in lines for name in line.split(" : ")[0].split(",")]
+        signature = inspect.signature(function)
+        assert named == [p for p in signature.parameters if p != "self"], where
+        assert ("Returns" in sections) == (signature.return_annotation is not None), where
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_shared_texts_are_filled_in(name):
+    for thing in (PUBLIC[name], *functions_of(PUBLIC[name]).values()):
+        assert not re.search(r"^\s*\{\w+\}\s*$", inspect.getdoc(thing) or "", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", CONTRIBUTING, ids=lambda page: page.name)
+def test_the_map_names_folders_and_tests_that_exist(page):
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) > 5
+    for row in rows:
+        _, folders, *_, tests, _ = row.split("|")
+        paths = re.findall("`(.*?)`", folders)
+        paths += [f"tests/{name}.py" for name in re.findall("`(.*?)`", tests)]
+        assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -17,11 +17,10 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 
+from common import assert_same_weights, interrupt_after, small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
 from crnn.datasets import make_reviews
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
-
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 
 
 def token_lists(n=60, seed=0):
@@ -34,22 +33,6 @@ def token_lists(n=60, seed=0):
 def series(n=60, F=3, seed=0):
     X = np.random.default_rng(seed).normal(size=(n, 8, F))
     return X, (X[:, -1, 0] > X[:, -2, 0]).astype(int)
-
-
-def small(**options):
-    defaults = {"embedding_dim": 5, "batch_size": 16, "max_iter": 3, "random_state": 0}
-    return SimpleRNNClassifier(6, **defaults | options)
-
-
-def weights(clf):
-    return {name: getattr(clf, name).copy() for name in WEIGHTS if hasattr(clf, name)}
-
-
-def assert_same_weights(a, b):
-    a, b = weights(a), weights(b)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
 # Input
@@ -166,11 +149,8 @@ def test_validation_fraction_is_the_tail():
     "wrong", [{"learning_rate": -1}, {"optimizer": "adamw"}, {"batch_size": -5}, {"units": 0}]
 )
 def test_parameters_are_checked_by_whatever_trains(wrong):
-    def power_cut(estimator):
-        raise KeyboardInterrupt
-
     X, y = token_lists()
-    clf = small(callbacks=[power_cut])
+    clf = small(callbacks=[interrupt_after(1)])
     with pytest.raises(KeyboardInterrupt):
         clf.fit(X, y)
     before = pickle.dumps(clf.set_params(callbacks=None, **wrong))

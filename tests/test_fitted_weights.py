@@ -5,7 +5,8 @@ import pytest
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.neural_network import MLPClassifier
 
-from crnn import SimpleRNNClassifier, SimpleRNNRegressor
+from common import fitted, small
+from crnn import SimpleRNNRegressor
 
 X, Y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
 PROPERTIES = {
@@ -18,15 +19,9 @@ PROPERTIES = {
 }
 
 
-def small(**options):
-    return SimpleRNNClassifier(
-        5, **{"embedding_dim": 3, "max_iter": 2, "random_state": 0} | options
-    )
-
-
 def test_names_and_shapes():
     clf = small(vocabulary_size=4).fit(X, np.arange(40) % 3)
-    shapes = [(4, 3), (3, 5), (5, 5), (5,), (5, 3), (3,)]
+    shapes = [(4, 5), (5, 6), (6, 6), (6,), (6, 3), (3,)]
     assert {name: array.shape for name, array in clf.weights_.items()} == dict(
         zip(PROPERTIES, shapes, strict=True)
     )
@@ -69,6 +64,21 @@ def test_weights_that_do_not_fit(change, message):
     with pytest.raises(ValueError, match=message):
         clf.set_weights(change([array.astype("f8") for array in clf.get_weights()]))
     np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("name", ["embedding", "rnn_0/bias", "head/kernel", "head/bias"])
+def test_training_from_weights_that_were_changed(name):
+    model, X, y = fitted()
+    model.weights_[name] = model.weights_[name][:2]
+    with pytest.raises(ValueError, match=r"instead of .* call fit"):
+        model.partial_fit(X, y % 2)
+
+
+def test_training_with_classes_that_were_changed():
+    model, X, y = fitted()
+    model.classes_ = model.classes_[:2]
+    with pytest.raises(ValueError, match=r"inconsistent attributes; fit it again\. .*disagree"):
+        model.partial_fit(X, y % 2)
 
 
 @pytest.mark.parametrize("selector", [SelectFromModel, RFE])

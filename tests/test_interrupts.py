@@ -2,48 +2,27 @@
 
 import itertools
 import multiprocessing
-import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
+import common
+from common import ROUNDS, assert_same_weights, ids_and_classes, interrupt_after, run_python
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 from crnn.callbacks import Checkpoint, EarlyStopping
 
-KILLS = 2 * int(os.environ.get("CRNN_ROUNDS", "2"))
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
-
-
-def data(n=80):
-    rng = np.random.default_rng(0)
-    X = rng.integers(1, 9, (n, 6))
-    return X, (X[:, -2:] == 3).any(axis=1) ^ (rng.random(n) < 0.2)
-
-
-def small(**options):
-    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 8, "random_state": 0}
-    return SimpleRNNClassifier(4, **defaults | options)
-
-
-def interrupt(epoch):
-    """A callback that stands for Ctrl-C in the epoch after the one with this number."""
-
-    def callback(estimator):
-        if estimator.n_iter_ == epoch:
-            raise KeyboardInterrupt
-
-    return callback
+KILLS = 2 * ROUNDS
+small = partial(common.small, batch_size=20, max_iter=8)
 
 
 def assert_same(a, b):
-    for name in WEIGHTS:
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    assert_same_weights(a, b)
     np.testing.assert_array_equal(pickle.dumps(a.history_), pickle.dumps(b.history_))
     for one, other in zip(
         a._training["rng"].get_state(), b._training["rng"].get_state(), strict=True
@@ -52,8 +31,8 @@ def assert_same(a, b):
 
 
 def test_an_interrupted_fit_keeps_its_last_whole_epoch():
-    X, y = data()
-    clf = small(callbacks=[interrupt(3)])
+    X, y = ids_and_classes(80)
+    clf = small(callbacks=[interrupt_after(3)])
     with pytest.raises(KeyboardInterrupt):
         clf.fit(X, y)
     assert_same(clf, small(max_iter=3).fit(X, y))
@@ -67,7 +46,7 @@ def test_an_interrupt_before_the_first_epoch_changes_nothing():
         def __iter__(self):
             raise KeyboardInterrupt
 
-    X, y = data()
+    X, y = ids_and_classes(80)
     clf = small().fit(X, y)
     before = pickle.dumps(clf)
     with pytest.raises(KeyboardInterrupt):
@@ -80,7 +59,7 @@ def test_an_interrupt_before_the_first_epoch_changes_nothing():
     [(20, "4 of epoch 1", 0), (40, "2 of epoch 2", 1), (80, "1 of epoch 4", 3)],
 )
 def test_weights_out_of_range_leave_the_last_whole_epoch(batch_size, place, kept):
-    X, _ = data()
+    X, _ = ids_and_classes(80)
     X = X[:, :, None] / 9.0
     y = X.sum(axis=(1, 2))
     options = {"optimizer": "sgd", "activation": "linear", "learning_rate": 0.05}
@@ -100,7 +79,7 @@ def test_weights_out_of_range_leave_the_last_whole_epoch(batch_size, place, kept
 
 def test_a_callback_that_fails_later_keeps_what_came_before(tmp_path):
     """As a checkpoint does on a disk that is full."""
-    X, y = data()
+    X, y = ids_and_classes(80)
     wanted = small().fit(X, y)
 
     def full(estimator):
@@ -115,7 +94,7 @@ def test_a_callback_that_fails_later_keeps_what_came_before(tmp_path):
 
 
 def test_weights_out_of_range_after_the_last_batch():
-    X, y = data(20)
+    X, y = ids_and_classes(20)
     clf = small(optimizer="sgd", learning_rate=1e300)
     with pytest.raises(
         ValueError, match=r"weights became infinite or NaN by batch 1, the last of epoch 1\."
@@ -141,10 +120,10 @@ PLANS = {
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("way", ["same object", "pickle", "file"])
 def test_a_resumed_fit_comes_to_the_same_end(plan, way, tmp_path):
-    X, y = data()
+    X, y = ids_and_classes(80)
     wanted = small(**PLANS[plan]).fit(X, y)
     for epoch in (1, wanted.n_iter_ // 2, wanted.n_iter_):
-        clf = small(**PLANS[plan], callbacks=[interrupt(epoch)])
+        clf = small(**PLANS[plan], callbacks=[interrupt_after(epoch)])
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
         assert clf.n_iter_ == epoch
@@ -159,7 +138,7 @@ def test_a_resumed_fit_comes_to_the_same_end(plan, way, tmp_path):
 
 
 def test_callbacks_go_on_where_they_were(tmp_path):
-    X, y = data()
+    X, y = ids_and_classes(80)
     options = {"validation_fraction": 0.5, "learning_rate": 0.05, "max_iter": 60}
 
     def callbacks(folder):
@@ -172,7 +151,7 @@ def test_callbacks_go_on_where_they_were(tmp_path):
     assert 1 < best.n_iter_ < wanted.n_iter_ < 60
     for epoch in (best.n_iter_ - 1, best.n_iter_ + 2, wanted.n_iter_):
         parts = callbacks(tmp_path / str(epoch))
-        clf = small(**options, callbacks=[*parts, interrupt(epoch)])
+        clf = small(**options, callbacks=[*parts, interrupt_after(epoch)])
         with pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
         again = SimpleRNNClassifier.load(tmp_path / str(epoch) / "last.npz")
@@ -181,11 +160,11 @@ def test_callbacks_go_on_where_they_were(tmp_path):
 
 
 def test_what_cannot_be_resumed():
-    X, y = data()
+    X, y = ids_and_classes(80)
     clf = small().fit(X, y)
     with pytest.raises(ValueError, match=r"nothing to resume\. Call fit, with warm_start=True"):
         clf.resume(X, y)
-    clf.set_params(callbacks=[interrupt(2)])
+    clf.set_params(callbacks=[interrupt_after(2)])
     with pytest.raises(KeyboardInterrupt):
         clf.fit(X, y)
     before = pickle.dumps(clf.set_params(callbacks=None))
@@ -236,9 +215,7 @@ clf.set_params(max_iter=1).fit(X[:4], y[:4]).partial_fit(X[:4], y[:4]).predict(X
 def test_ctrl_c_is_answered(what, units, n_jobs):
     """At 512 units a batch takes seconds; at 8 the signal comes between two small ones."""
     script = LONG.format(units=units, n_jobs=n_jobs, what=what, delay=0.7)
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
-    )
+    run = run_python("-c", script)
     assert run.returncode == 0, run.stderr
     print(f"{what} at {units} units, {n_jobs} threads: {1000 * float(run.stdout):.1f} ms")
     assert float(run.stdout) < 2, "as long as the batch took"  # no timing: a batch takes longer
@@ -283,10 +260,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("what", WORK)
 def test_a_process_ends_soon_after_ctrl_c(what):
     """The work is abandoned, and nobody waits for it at the exit."""
-    run = subprocess.run(
-        [sys.executable, "-c", TO_THE_END.format(work=WORK[what])],
-        capture_output=True, encoding="utf-8", timeout=200, check=False,
-    )  # fmt: skip
+    run = run_python("-c", TO_THE_END.format(work=WORK[what]), timeout=200)
     seconds = time.time() - float(run.stdout)
     print(f"{what}: {seconds:.2f} s from the signal to the end of the process")
     assert (run.returncode, run.stderr) == (3, "")
@@ -329,10 +303,7 @@ assert run_interruptibly(lambda: 1) == 1
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGALRM on Windows")
 def test_two_interrupts_within_a_millisecond():
     """Threads and their locks are in order afterwards, and nothing is printed of them."""
-    run = subprocess.run(
-        [sys.executable, "-c", TWO_AT_ONCE.replace("{rounds}", str(50 * KILLS))],
-        capture_output=True, encoding="utf-8", timeout=100, check=False,
-    )  # fmt: skip
+    run = run_python("-c", TWO_AT_ONCE.replace("{rounds}", str(50 * KILLS)))
     assert (run.returncode, run.stderr) == (0, "")
 
 
@@ -341,7 +312,7 @@ def test_two_interrupts_within_a_millisecond():
 
 def train_to_the_end(path):
     """What a job does that is started again until it is through."""
-    X, y = data()
+    X, y = ids_and_classes(80)
     saving = [Checkpoint(path)]
     if path.exists():
         return SimpleRNNClassifier.load(path).set_params(callbacks=saving).resume(X, y)
@@ -358,7 +329,7 @@ JOB = {"max_iter": 60, "validation_fraction": 0.25, "stratify": True, "optimizer
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 def test_killed_jobs_come_to_the_same_end(tmp_path):
     """Killed at random moments, some of them within a save, until they come to their end."""
-    wanted = small(**JOB).fit(*data())
+    wanted = small(**JOB).fit(*ids_and_classes(80))
     rng, kills = np.random.default_rng(), 0
     for number in itertools.count(1):
         path = tmp_path / str(number) / "job.npz"

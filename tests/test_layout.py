@@ -10,14 +10,14 @@ import crnn
 ROOT = Path(crnn.__file__).parent
 # From the top down; what stands in one line may import from its own line and from those below.
 LAYERS = [
-    {"__init__", "callbacks", "_display"},
+    {"__init__", "callbacks", "inspection"},
     {"_estimators"},
     {"_training"},
     {"_saving"},
     {"_layers"},
     {"preprocessing", "datasets"},
     {"_data"},
-    {"_core", "_reference", "_system", "_typing", "_constraints", "_version"},
+    {"_core", "_docs", "_reference", "_system", "_typing", "_constraints", "_version"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 

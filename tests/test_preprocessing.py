@@ -347,7 +347,7 @@ def test_places_have_names(vectorizer, library):
     names = [f"{vectorizer.__name__.lower()}{i}" for i in range(3)]
     assert list(frame.columns) == list(own.get_feature_names_out()) == names
     assert_array_equal(np.asarray(frame), wanted)
-    with pytest.raises(ValueError, match="maxlen=None gives sequences of unequal length"):
+    with pytest.raises(ValueError, match="maxlen=None gives ragged output"):
         own.set_params(maxlen=None).get_feature_names_out()
 
 

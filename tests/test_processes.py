@@ -15,10 +15,10 @@ import pytest
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
+from common import ROUNDS, run_python
 from crnn import SimpleRNN, SimpleRNNClassifier, _core
 from crnn._system import threads
 
-ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 TIMEOUT = 60  # seconds for what takes less than one
 
 
@@ -46,12 +46,8 @@ def threads_started(n_jobs):
 
 def in_a_new_process(expression, **environment):
     """What an expression over this module gives in a Python with these environment variables."""
-    folder = os.path.dirname(__file__)
-    code = f"import sys; sys.path.insert(0, {folder!r}); from test_processes import *; "
-    run = subprocess.run(
-        [sys.executable, "-c", code + f"print({expression})"],
-        env=os.environ | environment, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
+    code = f"from test_processes import *; print({expression})"
+    run = run_python("-c", code, timeout=TIMEOUT, **environment)
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
 
@@ -219,10 +215,7 @@ def test_crnn_comes_first_in_a_forked_child(tmp_path):
     library = tmp_path / "library.so"
     options = ["-x", "c", "-", "-shared", "-fPIC", "-fopenmp", "-o", library]
     subprocess.run(["cc", *options], input=PARALLEL, check=True)
-    run = subprocess.run(
-        [sys.executable, "-c", LATE, library], cwd=os.path.dirname(__file__),
-        capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
+    run = run_python("-c", LATE, library, timeout=TIMEOUT)
     assert "status of the child: 7" in run.stdout, run.stderr
 
 
@@ -252,11 +245,8 @@ def long_work(n_jobs):
     return clf.predict_proba(np.resize(data()[0], (4000, 40)))
 
 
-def run_script(script, *arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, *arguments], cwd=os.path.dirname(__file__),
-        capture_output=True, text=True, timeout=TIMEOUT, check=False, **options,
-    )  # fmt: skip
+def run_script(script, *arguments):
+    return run_python("-W", "ignore", "-c", script, *arguments, timeout=TIMEOUT)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of threads are Linux's")

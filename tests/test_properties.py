@@ -1,15 +1,13 @@
 """Batches and calls of any shape, which hypothesis makes up, against loops in double precision."""
 
-import os
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common import ROUNDS
 from crnn import SimpleRNN, SimpleRNNRegressor, _core, _reference
 from crnn.preprocessing import SequenceVectorizer, pad_sequences
 
-ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 many = settings(max_examples=25 * ROUNDS, deadline=None)
 
 FUNCTIONS = {

@@ -1,28 +1,20 @@
 """Scorers of held-out samples: what ``scoring`` takes, what they see, and under which names."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, make_scorer, roc_auc_score
 
+import common
+from common import ids_and_classes
 from crnn import SimpleRNNClassifier
 from crnn.callbacks import Checkpoint
 
+small = partial(common.small, validation_fraction=0.25, max_iter=4)
 SPAM = make_scorer(f1_score, pos_label="spam")
-
-
-def data(n=120):
-    """Ids whose class is whether a 3 is among the last two, and sometimes wrong."""
-    rng = np.random.default_rng(0)
-    X = rng.integers(1, 9, (n, 6))
-    return X, (X[:, -2:] == 3).any(axis=1) ^ (rng.random(n) < 0.1)
-
-
-def small(**options):
-    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 4, "random_state": 0}
-    return SimpleRNNClassifier(8, **{"validation_fraction": 0.25} | defaults | options)
 
 
 class ArrayLike:
@@ -37,7 +29,7 @@ class ArrayLike:
 
 @pytest.mark.parametrize("scoring", ["f1", ["f1", "roc_auc"], {"f1": "f1"}])
 def test_scorers_of_held_out_data(scoring):
-    X, y = data()
+    X, y = ids_and_classes()
     clf = small(scoring=scoring).fit(X, y)
     assert clf.history_["val_f1"][-1] == f1_score(y[90:], clf.predict(X[90:]))
     assert len(clf.history_["val_f1"]) == 4
@@ -51,8 +43,8 @@ def test_scorers_of_held_out_data(scoring):
     assert passed.history_["val_f1"] == clf.history_["val_f1"]
 
 
-def test_scorers_need_held_out_data():
-    X, y = data()
+def test_scorers_need_held_out_ids_and_classes():
+    X, y = ids_and_classes()
     with pytest.raises(ValueError, match="scoring='f1' measures validation data"):
         small(scoring="f1", validation_fraction=0).fit(X, y)
     for unknown in ("f_one", ["f_one"], {"f": "f_one"}):
@@ -65,7 +57,7 @@ def test_scorers_need_held_out_data():
     [(SPAM, "score"), ([SPAM, "accuracy"], "f1_score"), ({"spam": SPAM}, "spam")],
 )
 def test_scorers_that_are_objects(scoring, name):
-    X, y = data()
+    X, y = ids_and_classes()
     y = np.where(y, "spam", "ham")
     clf = small(scoring=scoring).fit(X, y)
     wanted = f1_score(y[90:], clf.predict(X[90:]), pos_label="spam")
@@ -80,7 +72,7 @@ def test_scorers_that_are_functions():
     def mean(estimator, X, y):
         return estimator.predict(X).mean()
 
-    X, y = data()
+    X, y = ids_and_classes()
     seen = []
     clf = small(scoring=shares).fit(X, y)
     assert clf.history_["val_ones"][-1] == clf.predict(X[90:]).mean()
@@ -94,7 +86,7 @@ def test_scorers_that_are_functions():
 @pytest.mark.parametrize("scoring", ["accuracy", ["accuracy", "f1"], {"right": "accuracy"}])
 @pytest.mark.parametrize("factor", [1, 1e-50])
 def test_scorers_see_the_weights_of_the_samples(scoring, factor):
-    X, y = data()
+    X, y = ids_and_classes()
     weights = np.where(y, 50.0, 0.1) * factor
     clf = small(scoring=scoring).fit(X, y, sample_weight=weights)
     predicted = clf.predict(X[90:])
@@ -120,7 +112,7 @@ def test_weights_go_to_what_takes_them():
     def metric(y, predicted):
         return accuracy_score(y, predicted)
 
-    X, y = data()
+    X, y = ids_and_classes()
     weights = np.where(y, 50.0, 0.1)
     clf = small(scoring={"a": plain, "b": weighted, "c": make_scorer(metric)})
     history = clf.fit(X, y, sample_weight=weights).history_
@@ -131,7 +123,7 @@ def test_weights_go_to_what_takes_them():
 
 def test_equal_weights_are_none():
     """The area for pairs of classes takes no weights."""
-    X, y = data()
+    X, y = ids_and_classes()
     y = y + 1 * (X[:, 0] > 4)
     history = small(scoring="roc_auc_ovo").fit(X, y, sample_weight=np.full(120, 0.5)).history_
     assert history["val_roc_auc_ovo"] == small(scoring="roc_auc_ovo").fit(X, y).history_[
@@ -140,7 +132,7 @@ def test_equal_weights_are_none():
 
 
 def test_names_of_what_training_measures():
-    X, y = data()
+    X, y = ids_and_classes()
     for name in ("loss", "accuracy"):
         with pytest.raises(ValueError, match=f"'{name}', but history_.'val_{name}'. is measured"):
             small(scoring={name: "f1"}).fit(X, y)
@@ -157,7 +149,7 @@ def test_names_of_what_training_measures():
 
 def test_accuracy_of_several_labels():
     """Training measures labels one by one, scikit-learn's accuracy all labels of a sample."""
-    X, y = data()
+    X, y = ids_and_classes()
     Y = np.stack([y, X[:, -1] > 4], axis=1).astype(int)
     clf = small(scoring="accuracy").fit(X, Y)
     predicted = clf.predict(X[90:])
@@ -168,7 +160,7 @@ def test_accuracy_of_several_labels():
 @pytest.mark.parametrize("stratify", [False, True])
 @pytest.mark.parametrize("kind", ["ids", "series", "ragged"])
 def test_array_likes(kind, stratify):
-    X, y = data()
+    X, y = ids_and_classes()
     X = X / 2 if kind == "series" else X
     options = {"scoring": "f1", "stratify": stratify}
     if kind == "ragged":
@@ -196,7 +188,7 @@ def test_tables_keep_the_names_of_their_columns(library, stratify):
         kinds.add(type(X))
         return np.asarray(X["last"] if hasattr(X, "columns") else X[:, -1]).mean()
 
-    X, y = data()
+    X, y = ids_and_classes()
     columns = {name: X[:, j] for j, name in enumerate([*"abcde", "last"])}
     table = (module.table if library == "pyarrow" else module.DataFrame)(columns)
     kinds = set()
@@ -209,7 +201,7 @@ def test_tables_keep_the_names_of_their_columns(library, stratify):
 @pytest.mark.parametrize("dtype", ["Int64", "boolean"])
 @pytest.mark.parametrize("passed", [False, True])
 def test_nullable_labels(dtype, passed):
-    X, y = data()
+    X, y = ids_and_classes()
     Y = np.stack([y, X[:, -1] > 4], axis=1).astype(int)
     extra = {"X_val": X[90:]} if passed else {}
     wanted, got = (
@@ -225,7 +217,7 @@ def test_nullable_labels(dtype, passed):
 
 
 def test_files_leave_scorers_out_that_are_objects(tmp_path):
-    X, y = data()
+    X, y = ids_and_classes()
     y = np.where(y, "spam", "ham")
     path = tmp_path / "epoch-{epoch}.npz"
     for scoring in (SPAM, {"spam": SPAM}, [SPAM]):

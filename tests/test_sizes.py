@@ -1,12 +1,11 @@
 """Sizes beyond 32 bits, and beyond the machine."""
 
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from common import run_python
 from crnn import SimpleRNN, SimpleRNNClassifier, _core
 from crnn._data import sequences
 from crnn._data.batches import pack
@@ -170,7 +169,8 @@ def test_a_limit_of_the_process():
         f"resource.setrlimit(resource.RLIMIT_AS, ({2**33}, {resource.RLIM_INFINITY})); "
         "print(machine_memory())"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = run_python("-c", code)
+    assert run.returncode == 0, run.stderr
     assert int(run.stdout) == min(limit, 2**33)
 
 

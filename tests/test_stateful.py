@@ -1,10 +1,9 @@
 """Calls in any order against a plain network in double precision, which hypothesis makes up.
 
 The plain network draws its first weights and its permutations from the documented stream, walks
-each sequence by itself and updates all of its weights (see test_trace).
+each sequence by itself and updates all of its weights (see plain_network).
 """
 
-import os
 import pickle
 import tempfile
 from pathlib import Path
@@ -21,13 +20,13 @@ from hypothesis.stateful import (
     rule,
 )  # fmt: skip
 from scipy.special import expit, softmax
-from test_trace import NAMES, OPTIMIZERS, Rule, loss_and_gradients
 
+from common import ROUNDS, interrupt_after
 from crnn import SimpleRNNClassifier
 from crnn._layers.network import Network, Sizes
 from crnn._layers.parameters import draw
+from plain_network import OPTIMIZERS, Rule, loss_and_gradients
 
-ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))
 V, E = 6, 3
 # Slow enough for rounding errors not to grow along the way.
 SLOW = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adam": 1e-3, "rmsprop": 1e-3}
@@ -137,11 +136,7 @@ class Calls(RuleBasedStateMachine):
             return
         first = self.plain.n_epochs if self.plain and self.clf.warm_start else 0
 
-        def interrupt(estimator):
-            if estimator.n_iter_ - first == last:
-                raise KeyboardInterrupt
-
-        self.clf.set_params(max_iter=epochs, callbacks=[interrupt])
+        self.clf.set_params(max_iter=epochs, callbacks=[interrupt_after(first + last)])
         if first == 0:
             self.plain = self.fresh()
         done = min(epochs, last)
@@ -193,8 +188,8 @@ class Calls(RuleBasedStateMachine):
     def same_weights(self):
         if getattr(self, "plain", None) is None:
             return
-        for name, wanted in zip(NAMES, self.plain.weights, strict=True):
-            np.testing.assert_allclose(getattr(self.clf, name), wanted, atol=1e-7, err_msg=name)
+        for array, wanted in zip(self.clf.get_weights(), self.plain.weights, strict=True):
+            np.testing.assert_allclose(array, wanted, atol=1e-7)
         assert self.clf.n_iter_ == self.plain.n_epochs
         assert all(len(h) == self.plain.n_epochs for h in self.clf.history_.values())
         assert (self.clf.fit_progress_ is None) == (self.left is None)

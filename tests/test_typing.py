@@ -6,42 +6,24 @@ from pathlib import Path
 import pytest
 
 import crnn
-import crnn.callbacks
-import crnn.datasets
-import crnn.preprocessing
-
-MODULES = (crnn, crnn.callbacks, crnn.datasets, crnn.preprocessing)
-PUBLIC = {name: getattr(m, name) for m in MODULES for name in m.__all__ if name[0] != "_"}
-
-
-def functions_of(thing):
-    """Public functions that crnn itself defines, by name."""
-    if inspect.isfunction(thing):
-        yield thing.__name__, thing
-        return
-    for cls in thing.__mro__:
-        for name, member in vars(cls).items():
-            own = cls.__module__.split(".")[0] == "crnn"
-            if own and (not name.startswith("_") or name in ("__init__", "__call__")):
-                function = inspect.unwrap(getattr(member, "__func__", member))
-                if inspect.isfunction(function):
-                    yield f"{cls.__name__}.{name}", function
+from common import PUBLIC, functions_of
 
 
 def test_the_package_lists_what_is_public():
     listed = dir(crnn)
-    assert {"callbacks", "datasets", "preprocessing", "SimpleRNN"} <= set(listed)
+    assert {"callbacks", "datasets", "inspection", "preprocessing", "SimpleRNN"} <= set(listed)
     assert [name for name in listed if name[0] == "_"] == ["__version__"]
     assert all(hasattr(crnn, name) for name in listed)
+    assert crnn.inspection.TrainingHistoryDisplay is crnn.TrainingHistoryDisplay
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_signatures_are_complete(name):
-    found = dict(functions_of(PUBLIC[name]))
+    found = functions_of(PUBLIC[name])
     assert found
     for where, function in found.items():
         signature = inspect.signature(function)
-        parameters = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
+        parameters = [p for p in signature.parameters.values() if p.name != "self"]
         bare = [p.name for p in parameters if p.annotation is p.empty]
         assert not bare, f"{where}: {bare} have no types"
         assert signature.return_annotation is not signature.empty, f"{where} returns what?"
@@ -106,7 +88,7 @@ SAID = [
     'Revealed type is "dict[str, list[float]]"',
     'Revealed type is "crnn._estimators.classifier.SimpleRNNClassifier"',
     'Revealed type is "list[numpy.ndarray',
-    'Revealed type is "crnn._display.TrainingHistoryDisplay"',
+    'Revealed type is "crnn.inspection._history.TrainingHistoryDisplay"',
     'Argument "optimizer" to "SimpleRNNClassifier" has incompatible type',
     "Too many positional arguments",
     'Argument "padding" to "pad_sequences" has incompatible type',

@@ -1,27 +1,15 @@
 """The kernel tests once more for each instruction set, in a process of its own."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from common import run_python
 from crnn import _core
-
-HERE = Path(__file__).parent
 
 
 def run(variant, *arguments):
-    environment = {**os.environ, "CRNN_SIMD": variant}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env=environment,
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python(*arguments, timeout=None, CRNN_SIMD=variant)
 
 
 @pytest.mark.parametrize(
@@ -35,9 +23,7 @@ def test_variant(variant):
     assert imported.stdout.strip() == variant
     if variant == _core.SIMD and "CRNN_SIMD" not in os.environ:
         pytest.skip("test_kernels runs with this variant by itself")
-    tests = run(
-        variant, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "test_kernels.py")
-    )
+    tests = run(variant, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_kernels.py")
     assert tests.returncode == 0, tests.stdout
     assert "failed" not in tests.stdout
 

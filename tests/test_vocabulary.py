@@ -5,15 +5,11 @@ import pytest
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from crnn import SimpleRNNClassifier
+from common import small
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer
 
 TEXTS = ["zebra the cat sat", "the dog sat down", "a cat sat there", "a dog ran there"] * 10
 X, Y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
-
-
-def small(**options):
-    return SimpleRNNClassifier(4, **{"max_iter": 3, "random_state": 0} | options)
 
 
 @pytest.mark.parametrize("vectorizer", [SequenceVectorizer(maxlen=3), HashingSequenceVectorizer()])
@@ -36,7 +32,7 @@ def test_the_unknown_word_is_a_row_of_zeros(mask_zero):
     """Training and prediction are those of a vocabulary of the ids that fit has seen."""
     opened = small(mask_zero=mask_zero).fit(X, Y)
     strict = small(mask_zero=mask_zero, vocabulary_size=4).fit(X, Y)
-    assert opened.embedding_.shape == (5, 32)
+    assert opened.embedding_.shape == (5, 5)
     np.testing.assert_array_equal(opened.embedding_[4], 0)
     np.testing.assert_array_equal(opened.embedding_[:4], strict.embedding_)
     np.testing.assert_array_equal(opened.predict_proba(X), strict.predict_proba(X))
@@ -45,8 +41,8 @@ def test_the_unknown_word_is_a_row_of_zeros(mask_zero):
             opened.predict_proba([[1, high, 2]]), opened.predict_proba([[1, 4, 2]])
         )
     # By hand, in the arithmetic of the book.
-    h = np.zeros(4)
-    for x in [opened.embedding_[1], np.zeros(32), opened.embedding_[2]]:
+    h = np.zeros(6)
+    for x in [opened.embedding_[1], np.zeros(5), opened.embedding_[2]]:
         h = np.tanh(x @ opened.kernel_ + h @ opened.recurrent_kernel_ + opened.bias_)
     states = opened.hidden_states([[1, 99, 2]])
     np.testing.assert_allclose(states[0], h, rtol=1e-5)
@@ -65,7 +61,7 @@ def test_the_unknown_word_never_trains(optimizer, options):
 
 def test_a_given_vocabulary_is_strict():
     clf = small(vocabulary_size=4).fit(X, Y)
-    assert clf.embedding_.shape == (4, 32)
+    assert clf.embedding_.shape == (4, 5)
     for high in (4, 2**40):
         with pytest.raises(
             ValueError, match=rf"X\[1\] at timestep 2 is the token id {high}, .*vocabulary_size=4"

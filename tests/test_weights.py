@@ -5,9 +5,9 @@ import pytest
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.metrics import log_loss
 
+from common import assert_same_weights, small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
-WEIGHTS = ["embedding_", "kernel_", "recurrent_kernel_", "bias_", "head_kernel_", "head_bias_"]
 OPTIMIZERS = [{}, {"optimizer": "adam"}, {"optimizer": "sgd", "clip_norm": 0.1, "alpha": 0.01}]
 
 
@@ -18,14 +18,8 @@ def data(n=60):
     return X, (X[:, -1] > 4).astype(int), rng.uniform(0.1, 3, n)
 
 
-def small(**options):
-    defaults = {"vocabulary_size": 9, "batch_size": 16, "max_iter": 3, "random_state": 0}
-    return SimpleRNNClassifier(6, **defaults | options)
-
-
 def assert_same(a, b, rtol=1e-5):
-    for name in WEIGHTS:
-        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol, atol=rtol / 10)
+    assert_same_weights(a, b, rtol, rtol / 10)
     assert a.history_.keys() == b.history_.keys()
     for name, figures in a.history_.items():
         np.testing.assert_allclose(figures, b.history_[name], rtol)

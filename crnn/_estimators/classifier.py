@@ -1,4 +1,4 @@
-"""Classification: classes in, probabilities out."""
+"""Classification: one label per sequence, or several."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -13,40 +13,41 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from crnn._constraints import ClassWeights
+from crnn._docs import documented
 from crnn._estimators.base import BaseSimpleRNN
-from crnn._estimators.docs import documented
+from crnn._estimators.docs import TEXTS
 from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import on_snapshot
 from crnn._system.sklearn_private import StrOptions
 from crnn._typing import Activation, Floats, Pooling, RandomState, Scoring, SequencesLike, validated
 
 
-@documented
+@documented(TEXTS)
 class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
     """Classify sequences with an embedding, a simple recurrent layer and a dense head.
 
     Reads token ids or float series step by step, ``h_t = f(x_t W + b + h_{t-1} U)``, and classifies
     by the last state: one sigmoid output for two classes, a softmax for more, and a sigmoid for
-    each of several labels. The defaults are those of Keras's SimpleRNN.
+    each label of multilabel y. The defaults are those of Keras's SimpleRNN.
 
     Parameters
     ----------
     {parameters}
     class_weight : dict, "balanced" or None, default=None
-        Weight of each class in the loss, multiplied by ``sample_weight``; held-out samples are
-        measured without it.
+        Weight of each class in the loss, multiplied by ``sample_weight``; not applied to
+        held-out samples.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels; for multilabel y the numbers of its columns.
+        The class labels; for multilabel y the indices of its columns.
     {attributes}
 
     See Also
     --------
-    crnn.SimpleRNNRegressor : The same network for numbers.
-    crnn.SimpleRNNTransformer : Its last state as features.
-    crnn.preprocessing.SequenceVectorizer : Turns text into ids.
+    crnn.SimpleRNNRegressor : The same network for regression.
+    crnn.SimpleRNNTransformer : Last states of the network as features.
+    crnn.preprocessing.SequenceVectorizer : Turns text into token ids.
     crnn.TrainingHistoryDisplay : Draws ``history_``.
 
     References
@@ -57,7 +58,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
     Examples
     --------
     >>> from crnn import SimpleRNNClassifier
-    >>> X = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10  # does a 3 come before the 2?
+    >>> X = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10  # does a 3 precede the 2?
     >>> y = [1, 0, 1, 0] * 10
     >>> clf = SimpleRNNClassifier(8, max_iter=40, random_state=0).fit(X, y)
     >>> clf.predict([[1, 3, 2], [2, 1, 3]])
@@ -163,19 +164,15 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         X_val: SequencesLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
-        """Train on sequences X and their classes y.
+        """Train on sequences X with class labels y.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, see ``input``.
+        {X_train}
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or 0 and 1 for each of several labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, relative to the others: a common factor changes
-            nothing. Held-out samples are measured with theirs.
-        X_val, y_val : like X and y, default=None
-            Validation data, measured after each epoch; instead of ``validation_fraction``.
+            Class labels, or a column of 0 and 1 for each of several labels.
+        {sample_weight}
+        {validation_data}
 
         Returns
         -------
@@ -183,8 +180,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
         Raises
         ------
-        ValueError
-            If the data do not fit the parameters; the estimator is left as it was.
+        {fit_errors}
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
@@ -196,18 +192,16 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch on a part of the data.
+        """Train for one epoch on part of the data.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, see ``input``.
+        {X_train}
         y : array-like of shape (n_samples,)
             Class labels.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever occur. Needed at the first call, optional afterwards.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, relative to the others of this call.
+            All classes that will ever occur. Required in the first call, optional afterwards.
+        {sample_weight_of_part}
 
         Returns
         -------
@@ -215,8 +209,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
         Raises
         ------
-        ValueError
-            If the data do not fit the parameters or earlier calls; the estimator is left as it was.
+        {partial_fit_errors}
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -235,35 +228,32 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
     @on_snapshot
     def decision_function(self, X: SequencesLike) -> Floats:
-        """Logits of the samples.
+        """Compute the logits of the samples.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
         logits : ndarray of shape (n_samples,), or (n_samples, n_classes)
-            A column for each class or label, but for two classes only that of the second, which is
-            predicted where the logit is above 0.
+            One column per class or label; for two classes only the logit of the second one, which
+            is predicted if it is above 0.
 
         Raises
         ------
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         logits = self._run(X, Predictor.logits)
         return logits if self._multilabel or logits.shape[1] > 1 else logits[:, 0]
 
     @on_snapshot
     def predict(self, X: SequencesLike) -> NDArray[Any]:
-        """The most probable class of each sample, or each label's.
+        """Predict the most probable class of each sample, or the value of each label.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
@@ -271,10 +261,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
         Raises
         ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         logits = self.decision_function(X)
         if self._multilabel:
@@ -284,12 +271,11 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
     @on_snapshot
     def predict_proba(self, X: SequencesLike) -> Floats:
-        """Probability of each class or label.
+        """Compute the probability of each class or label.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
@@ -298,21 +284,17 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
         Raises
         ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         return self._probabilities(X, expit, softmax)
 
     @on_snapshot
     def predict_log_proba(self, X: SequencesLike) -> Floats:
-        """Logarithm of ``predict_proba``, exact where the probability underflows.
+        """Compute the logarithm of ``predict_proba``, accurate where probabilities underflow.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
@@ -321,10 +303,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
 
         Raises
         ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         return self._probabilities(X, log_expit, log_softmax)
 
@@ -339,7 +318,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         tags.classifier_tags.multi_label = True
         return tags
 
-    # What fit asks for
+    # What fit calls
 
     def _check_target(self, y):
         y = y.toarray() if issparse(y) else y
@@ -349,11 +328,10 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             y = np.asarray(y)
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
-                    f"y has several columns with the values {np.unique(y).tolist()}; several "
-                    "labels must be columns of 0 and 1. Use "
-                    "sklearn.preprocessing.MultiLabelBinarizer."
+                    f"y has several columns with the values {np.unique(y).tolist()}; multilabel y "
+                    "must have columns of 0 and 1. Use sklearn.preprocessing.MultiLabelBinarizer."
                 )
-            return y.astype(int)  # a frame of nullable integers is an array of objects
+            return y.astype(int)  # a frame of nullable integers gives an array of objects
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return y
@@ -386,7 +364,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         return self.out_activation_ == "logistic" and self.n_outputs_ == len(self.classes_)
 
     def _encode(self, y):
-        """Targets of the kernels: (n, K) zeros and ones, or class numbers for a softmax."""
+        """Targets as the kernels take them: (n, K) zeros and ones, or class indices for softmax."""
         wanted = (self.n_outputs_,) if self._multilabel else ()
         if y.shape[1:] != wanted:
             axes = ", ".join(map(str, ("n_samples", *wanted)))
@@ -431,6 +409,6 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                 f"class_weight={self.class_weight!r} contains weights that are negative or not "
                 "finite; give each class a weight of zero or more."
             )
-        # A product of what is at most 1 cannot overflow, and its own scale is of no account.
+        # Factors of at most 1 cannot overflow, and the scale of the product does not matter.
         parts = samples.weights, factors[places]
         return samples._replace(weights=np.prod([w / (w.max() or 1) for w in parts], axis=0))

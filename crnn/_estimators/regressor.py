@@ -1,4 +1,4 @@
-"""Regression: numbers in, numbers out."""
+"""Regression: one number per sequence, or several."""
 
 from typing import Self
 
@@ -7,20 +7,21 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
+from crnn._docs import documented
 from crnn._estimators.base import BaseSimpleRNN
-from crnn._estimators.docs import documented
+from crnn._estimators.docs import TEXTS
 from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import on_snapshot
 from crnn._typing import Floats, SequencesLike, validated
 
 
-@documented
+@documented(TEXTS)
 class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
     """Predict numbers from sequences with an embedding, a recurrent layer and a dense head.
 
     Reads token ids or float series step by step, ``h_t = f(x_t W + b + h_{t-1} U)``, and predicts
-    one or several numbers from the last state, so that their squared error is small. Targets far
-    from unit size train slowly: see scikit-learn's TransformedTargetRegressor.
+    one or several numbers from the last state, minimising the squared error. Training is slow
+    unless targets are of about unit scale: see scikit-learn's TransformedTargetRegressor.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
     See Also
     --------
-    crnn.SimpleRNNClassifier : The same network for classes.
+    crnn.SimpleRNNClassifier : The same network for classification.
 
     References
     ----------
@@ -59,19 +60,15 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         X_val: SequencesLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
-        """Train on sequences X and their targets y.
+        """Train on sequences X with targets y.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, see ``input``.
+        {X_train}
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers to predict.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, relative to the others: a common factor changes
-            nothing. Held-out samples are measured with theirs.
-        X_val, y_val : like X and y, default=None
-            Validation data, measured after each epoch; instead of ``validation_fraction``.
+        {sample_weight}
+        {validation_data}
 
         Returns
         -------
@@ -79,8 +76,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
         Raises
         ------
-        ValueError
-            If the data do not fit the parameters; the estimator is left as it was.
+        {fit_errors}
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
@@ -88,16 +84,14 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
     def partial_fit(
         self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train for one epoch on a part of the data.
+        """Train for one epoch on part of the data.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, see ``input``.
+        {X_train}
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers to predict.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, relative to the others of this call.
+        {sample_weight_of_part}
 
         Returns
         -------
@@ -105,29 +99,26 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
 
         Raises
         ------
-        ValueError
-            If the data do not fit the parameters or earlier calls; the estimator is left as it was.
+        {partial_fit_errors}
         """
         return self._partial_fit(X, y, sample_weight)
 
     @on_snapshot
     def predict(self, X: SequencesLike) -> Floats:
-        """The numbers of each sample.
+        """Predict the targets of the samples.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In double precision, whatever that of the network is.
+            Always in double precision.
 
         Raises
         ------
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         outputs = self._run(X, Predictor.logits).astype(np.float64)
         return outputs[:, 0] if self._one_dimensional else outputs
@@ -137,7 +128,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         tags.target_tags.multi_output = True
         return tags
 
-    # What fit asks for
+    # What fit calls
 
     def _check_target(self, y):
         return check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
@@ -148,7 +139,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
 
     def _encode(self, y):
-        """Targets of the kernels, (n, K)."""
+        """Targets as the kernels take them, (n, K)."""
         targets = check_array(y.reshape(len(y), -1), dtype=self.dtype, order="C", input_name="y")
         if targets.shape[1] != self.n_outputs_:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The last state of a trained network as features."""
+"""The last states of a trained network as features."""
 
 from typing import Any, Self
 
@@ -15,13 +15,16 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._constraints import RANDOM_STATE
+from crnn._docs import documented
 from crnn._estimators.classifier import SimpleRNNClassifier
+from crnn._estimators.docs import TEXTS
 from crnn._layers.network import sizes_of
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, passed_on, with_callbacks
 from crnn._system.sklearn_private import HasMethods, routing_enabled, set_random_states
 from crnn._typing import RandomState, SequencesLike, validated
 
 
+@documented(TEXTS)
 class SimpleRNNTransformer(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -29,14 +32,14 @@ class SimpleRNNTransformer(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Turn sequences into the states in which a trained network ends.
+    """Turn sequences into the last states of a trained network.
 
     Parameters
     ----------
     estimator : estimator, default=None
-        The network to train, with ``hidden_states``; None is SimpleRNNClassifier().
+        The network to train, with a method ``hidden_states``; None means SimpleRNNClassifier().
     random_state : int, RandomState instance or None, default=None
-        Source of the ``random_state`` of the network; None leaves the network its own.
+        Determines the ``random_state`` of the network; None leaves it unchanged.
 
     Attributes
     ----------
@@ -79,17 +82,17 @@ class SimpleRNNTransformer(
     @validated
     @with_callbacks
     def fit(self, X: SequencesLike, y: ArrayLike, **fit_params: Any) -> Self:
-        """Train the network on sequences X and targets y.
+        """Train the network on sequences X with targets y.
 
         Parameters
         ----------
         X : {array-like, list of sequences} of n_samples
             Token ids or float series, as the network reads them.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            What the network is to learn.
+            Targets of the network.
         **fit_params : dict
-            What else the ``fit`` of the network takes, such as ``sample_weight`` or ``X_val`` and
-            ``y_val``; routed to it where scikit-learn's metadata routing is on.
+            Further arguments of the ``fit`` of the network, such as ``sample_weight`` or ``X_val``
+            and ``y_val``; they are routed if scikit-learn's metadata routing is enabled.
 
         Returns
         -------
@@ -115,12 +118,11 @@ class SimpleRNNTransformer(
         return self
 
     def transform(self, X: SequencesLike) -> Any:
-        """States after the last step.
+        """Compute the states after the last timestep.
 
         Parameters
         ----------
-        X : {array-like, list of sequences} of n_samples
-            Token ids or float series, as in ``fit``.
+        {X}
 
         Returns
         -------
@@ -128,16 +130,13 @@ class SimpleRNNTransformer(
 
         Raises
         ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            If X is not of the kind, width or range that the model was fitted on.
+        {errors}
         """
         check_is_fitted(self)
         return self.estimator_.hidden_states(X)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Who takes which metadata.
+        """Get the metadata routing of this estimator.
 
         Returns
         -------

@@ -11,14 +11,14 @@ from crnn._typing import Floats, quiet
 
 
 class FittedWeights:
-    """``weights_``, properties that give its arrays, and Keras's way in and out."""
+    """``weights_``, its arrays as properties, and Keras's ``get_weights`` and ``set_weights``."""
 
     weights_: dict[str, Floats]
     dtype: str
 
     @property
     def embedding_(self) -> Floats:
-        """Vectors of the tokens, ``weights_["embedding"]``; models of series have none."""
+        """Vectors of the tokens, ``weights_["embedding"]``; only models of token ids have them."""
         return self._weight("embedding")
 
     @property
@@ -60,12 +60,12 @@ class FittedWeights:
             return vars(self)["weights_"][name]
         except KeyError:
             raise AttributeError(
-                f"This {type(self).__name__} has no weights named {name!r}. Fit it first; only a "
-                "model of token ids has an embedding."
+                f"This {type(self).__name__} has no weights named {name!r}. Fit it first; only "
+                "models of token ids have an embedding."
             ) from None
 
     def get_weights(self) -> list[Floats]:
-        """Copies of the weights in the order of ``weights_``, which is that of Keras.
+        """Get copies of the weights in the order of ``weights_``, which is that of Keras.
 
         Returns
         -------
@@ -74,7 +74,7 @@ class FittedWeights:
         Raises
         ------
         NotFittedError
-            Before ``fit``.
+            If the estimator is not fitted.
         """
         check_is_fitted(self)
         return [array.copy() for array in self.weights_.values()]
@@ -86,14 +86,14 @@ class FittedWeights:
         Parameters
         ----------
         weights : list of array-like
-            Arrays of the shapes and in the order of ``get_weights``.
+            Arrays with the shapes and in the order of ``get_weights``.
 
         Raises
         ------
         NotFittedError
-            Before ``fit``.
+            If the estimator is not fitted.
         ValueError
-            If number, shapes or values do not fit; the estimator is left as it was.
+            If their number, shapes or values are wrong; the estimator is left as it was.
 
         Examples
         --------
@@ -109,7 +109,8 @@ class FittedWeights:
         if len(weights) != len(self.weights_):
             raise ValueError(
                 f"weights has {len(weights)} arrays, but this {type(self).__name__} has "
-                f"{len(self.weights_)}: {list(self.weights_)}. Pass one for each, in this order."
+                f"{len(self.weights_)}: {list(self.weights_)}. Pass one array for each, "
+                "in this order."
             )
         arrays = dict(zip(self.weights_, weights, strict=True))
         check_shapes(

@@ -1,4 +1,4 @@
-"""A small corpus of film reviews, generated, in which the order of the words decides."""
+"""A small corpus of generated film reviews, whose class depends on the order of the words."""
 
 from numbers import Integral, Real
 
@@ -15,8 +15,8 @@ NEGATIONS = ("not", "never")
 NEGATION_RATE = 0.15  # rare enough that ten epochs on 2,000 reviews teach it to a small network
 
 SUBJECTS = ("film", "story", "plot", "acting", "dialogue", "music", "camera work", "humour")
-# Both opinions of a contrast stand between the same words, so that pairs of words tell no more of
-# the class than words.
+# Both opinions of a contrast have the same neighbours, so that pairs of words tell no more about
+# the class than single words.
 CONTRASTS = (
     "The {subject} is {first} when it starts but is {last} when it ends.",
     "Early on I found the {subject} to be {first} but then to be {last} but short.",
@@ -59,29 +59,29 @@ def make_reviews(
 
     Each review ends, after neutral sentences, in a sentence with two opinions that disagree.
     The last one decides ("dull at first but wonderful in the end" is positive), and a negation
-    turns an opinion round ("not good" is negative). As the opinions disagree, the words of a
-    review say nothing of its class: whatever words it has, the two classes are equally likely.
-    Both opinions stand between the same words, so that pairs of words say nothing either. A bag of
-    words or of pairs can do no better than chance, while a model that reads in order can be right
-    every time, but for the labels that `flip_y` makes wrong.
+    reverses an opinion ("not good" is negative). As the opinions disagree, the words of a review
+    say nothing about its class: whatever words it has, the two classes are equally likely. Both
+    opinions have the same neighbours, so that pairs of words say nothing either. A bag of words or
+    of pairs can do no better than chance, while a model that reads in order can be right every
+    time, except for the labels that `flip_y` makes wrong.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of reviews.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same reviews in every call.
+        Pass an int to get the same reviews in every call.
     flip_y : float in [0, 1], default=0.0
-        Share of the reviews whose label is drawn at random, so that about half of these are wrong,
-        as in :func:`sklearn.datasets.make_classification`. The texts do not depend on it.
+        Fraction of the reviews whose label is drawn at random, so that about half of these are
+        wrong, as in :func:`sklearn.datasets.make_classification`. The texts do not depend on it.
 
     Returns
     -------
     texts : list of str of length n_samples
         The reviews, of about 10 to 40 words each.
     y : ndarray of shape (n_samples,)
-        1 for positive and 0 for negative reviews; the classes are of equal size, up to one
-        sample, before labels are flipped.
+        1 for positive and 0 for negative reviews; before labels are flipped, the sizes of the
+        classes differ by one at most.
 
     See Also
     --------
@@ -112,7 +112,7 @@ def _review(label, rng):
 
 
 def _opinion(positive, rng):
-    """A word of the wanted sentiment, or one of the other sentiment and a negation."""
+    """A word of the wanted sentiment, or a negated word of the other one."""
     negated = rng.random_sample() < NEGATION_RATE
     word = _pick(PRAISE if positive != negated else BLAME, rng)
     return f"{_pick(NEGATIONS, rng)} {word}" if negated else word

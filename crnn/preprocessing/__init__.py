@@ -1,4 +1,4 @@
-"""From raw text to what the network reads: sequences of word ids, in reading order."""
+"""From raw text to sequences of word ids, in reading order."""
 
 from crnn.preprocessing._hashing import HashingSequenceVectorizer
 from crnn.preprocessing._padding import pad_sequences

@@ -1,4 +1,4 @@
-"""What vectorizers share: documents -> words, ids of words -> padded ids."""
+"""The base of the vectorizers: documents -> words, ids of words -> padded ids."""
 
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -39,9 +39,9 @@ class BaseSequenceVectorizer(
 ):
     """Analyses documents as CountVectorizer does, and keeps the order of the words."""
 
-    ngram_range = (1, 1)  # of VectorizerMixin: words, one by one
+    ngram_range = (1, 1)  # read by VectorizerMixin: single words
 
-    if TYPE_CHECKING:  # what scikit-learn gives without types
+    if TYPE_CHECKING:  # inherited from scikit-learn, which has no types
 
         def fit_transform(self, X: Documents, y: None = None) -> Ids: ...
         def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]: ...
@@ -79,16 +79,16 @@ class BaseSequenceVectorizer(
             )
 
     def _check_room(self, X):
-        """Refuse a matrix too large for the machine before anything is learned."""
+        """Refuse a matrix that is too large for the machine before anything is learned."""
         if self.maxlen is not None and hasattr(X, "__len__"):
             room = len(X) * self.maxlen * np.dtype(self.dtype).itemsize
             what = f"A matrix of {len(X)} documents x maxlen={self.maxlen} ids"
             memory.require(room, what, "Lower maxlen, or transform fewer documents at a time.")
 
     def _check_analysis(self):
-        """Warn of parameters that do not fit together, as CountVectorizer does."""
+        """Warn about parameters that contradict each other, as CountVectorizer does."""
         shown = copy(self)
-        if self.token_pattern == WORD_PATTERN:  # a default is not worth a warning, as there
+        if self.token_pattern == WORD_PATTERN:  # the default is not worth a warning
             shown.token_pattern = CountVectorizer().token_pattern
         shown._warn_for_unused_params()
         self.build_analyzer()  # checks the stop words
@@ -101,7 +101,7 @@ class BaseSequenceVectorizer(
         return cast(Callable[[str], Iterable[Any]], super().build_tokenizer())
 
     def decode(self, doc: Any) -> Any:
-        # CountVectorizer refuses this one missing value here, without its place.
+        # CountVectorizer would refuse np.nan here, without saying which document it is.
         return doc if doc is np.nan else super().decode(doc)
 
     def _words(self, documents):
@@ -116,12 +116,12 @@ class BaseSequenceVectorizer(
                     raise
                 raise ValueError(
                     f"Document {place} is of type {type(document).__name__}, not text; fill in or "
-                    "leave out missing texts, or pass a preprocessor that turns it into text."
+                    "drop missing texts, or pass a preprocessor that returns text."
                 ) from error
             yield words
 
     def _to_output(self, sequences, X):
-        """Put the start in front of the ids of each document of X; pad unless `maxlen` is None."""
+        """Prepend the start to the ids of each document of X; pad unless `maxlen` is None."""
         started = (
             np.concatenate(([START], ids), dtype=self.dtype, casting="unsafe") for ids in sequences
         )
@@ -136,7 +136,7 @@ class BaseSequenceVectorizer(
         )
         if not hasattr(X, "__len__"):
             return pad(list(started))
-        # Part by part, so that the sequences are not all there beside the matrix.
+        # In parts, so that the sequences are never all in memory beside the matrix.
         padded = np.empty((len(X), self.maxlen), self.dtype)
         for start in range(0, len(X), AT_A_TIME):
             padded[start : start + AT_A_TIME] = pad(list(islice(started, AT_A_TIME)))
@@ -144,11 +144,10 @@ class BaseSequenceVectorizer(
 
     @property
     def _n_features_out(self):
-        """One feature for each place of a sequence."""
+        """One feature per position in a sequence."""
         if self.maxlen is None:
             raise ValueError(
-                "maxlen=None gives sequences of unequal length, which have no feature names; set "
-                "maxlen."
+                "maxlen=None gives ragged output, which has no feature names; set maxlen."
             )
         return self.maxlen
 

@@ -1,4 +1,4 @@
-"""Words -> ids, by their hash: nothing is learned, so nothing has to fit in memory."""
+"""Words -> ids by hashing: nothing is learned, so nothing has to fit in memory."""
 
 from collections.abc import Callable, Iterable
 from numbers import Integral
@@ -9,8 +9,10 @@ from numpy.typing import DTypeLike
 from sklearn.utils import murmurhash3_32
 
 from crnn._constraints import Interval
+from crnn._docs import documented
 from crnn._system.sklearn_callbacks import one_task
 from crnn._typing import Documents, Side, validated
+from crnn.preprocessing._docs import TEXTS
 from crnn.preprocessing._documents import (
     FIRST_WORD,
     WORD_PATTERN,
@@ -20,12 +22,13 @@ from crnn.preprocessing._documents import (
 )
 
 
+@documented(TEXTS)
 class HashingSequenceVectorizer(BaseSequenceVectorizer):
     """Turn raw documents into sequences of word ids without a vocabulary.
 
     The counterpart of :class:`~sklearn.feature_extraction.text.HashingVectorizer` for models that
     read words one after the other. The id of a word is its hash, so that documents can be read in
-    any number of parts, on any number of machines, and unpickled models agree. Words may share an
+    any number of parts, on any number of machines, with the same ids everywhere. Words may share an
     id, and ids cannot be turned back into words.
 
     As with :class:`SequenceVectorizer`, 0 is padding, 1 the start of a document, and words have
@@ -34,44 +37,14 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
     Parameters
     ----------
     n_features : int, default=2**14
-        Bound of the ids: every id is less than `n_features`, so that it is the `vocabulary_size`
-        of the network.
-    maxlen : int, default=500
-        Number of ids per document, the start included. None gives ragged output, a list of
-        arrays.
-    lowercase : bool, default=True
-        Convert the documents to lower case first.
-    strip_accents : {"ascii", "unicode"} or callable, default=None
-        How to remove accents; None leaves them.
-    analyzer : {"word", "char", "char_wb"} or callable, default="word"
-        What a token is. A callable turns a document into its tokens.
-    token_pattern : str or None, default=all runs of letters, digits and apostrophes
-        Regular expression of a token if `analyzer == "word"`. The default cuts as Keras
-        does, at white space and at each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~``. Unlike the
-        pattern of `CountVectorizer` it keeps words of one letter ("a", "i") and contractions
-        ("isn't"), which matter to a model that reads sentences.
-    preprocessor : callable, default=None
-        Replaces lower-casing and the removal of accents.
-    tokenizer : callable, default=None
-        Replaces `token_pattern`.
-    stop_words : {"english"} or list, default=None
-        Words to leave out. They get no id, not even that of unknown words.
-    padding : {"pre", "post"}, default="pre"
-        Where short documents are padded.
-    truncating : {"pre", "post"}, default="pre"
-        Where long documents are cut. "pre" keeps the last `maxlen` ids.
-    input : {"filename", "file", "content"}, default="content"
-        Whether documents are given as names of files, as open files or as text.
-    encoding : str, default="utf-8"
-        Encoding of documents that are bytes or files.
-    decode_error : {"strict", "ignore", "replace"}, default="strict"
-        What to do with bytes that are not valid in `encoding`.
-    dtype : dtype, default=np.int32
-        Integer type of the ids.
+        Bound of the ids: every id is less than `n_features`. Pass the same number to the network
+        as `vocabulary_size`.
+    {analysis}
+    {output}
 
     See Also
     --------
-    SequenceVectorizer : Learns the vocabulary, and has an id for each word.
+    SequenceVectorizer : Learns a vocabulary, with an id of its own for each word.
 
     References
     ----------
@@ -133,10 +106,8 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
 
         Parameters
         ----------
-        X : iterable of str, bytes or files
-            Not read.
-        y : None
-            Not used; here by scikit-learn's convention.
+        {X_unread}
+        {y}
 
         Returns
         -------
@@ -144,14 +115,13 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
 
         Raises
         ------
-        ValueError
-            If `X` is a single string, or if `dtype` cannot hold the ids.
+        {unread_errors}
 
         Warns
         -----
         UserWarning
-            If a parameter has no effect beside others, or `stop_words` are not as the words of
-            the documents will be.
+            If a parameter has no effect because of another one, or if `stop_words` do not match
+            the tokens that the documents are split into.
         """
         self._check(X)
         self._check_analysis()
@@ -163,10 +133,8 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
 
         Parameters
         ----------
-        X : iterable of str, bytes or files
-            Not read.
-        y : None
-            Not used; here by scikit-learn's convention.
+        {X_unread}
+        {y}
 
         Returns
         -------
@@ -174,28 +142,24 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
 
         Raises
         ------
-        ValueError
-            If `X` is a single string, or if `dtype` cannot hold the ids.
+        {unread_errors}
         """
         return self.fit(X, y)
 
     def transform(self, X: Documents) -> Ids:
-        """Give documents as sequences of ids.
+        """Turn documents into sequences of ids.
 
         Parameters
         ----------
-        X : iterable of str, bytes or files
-            The documents, as `input` says.
+        {X}
 
         Returns
         -------
-        ids : ndarray of shape (n_samples, maxlen) or list of ndarray
-            The ids of the words, a list of arrays if `maxlen` is None.
+        {ids}
 
         Raises
         ------
-        ValueError
-            If `X` is a single string.
+        {errors}
         """
         self._validate_params()
         self._check(X)
@@ -212,7 +176,7 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         size = self.n_features - FIRST_WORD
         for word in words:
             if word not in known:
-                # As murmurhash3_32 encodes it, but for half a surrogate pair, which it refuses.
+                # As murmurhash3_32 encodes it, except that it rejects a lone surrogate.
                 key = word.encode("utf-8", "surrogatepass") if isinstance(word, str) else word
                 known[word] = FIRST_WORD + murmurhash3_32(key, positive=True) % size
         return [known[word] for word in words]

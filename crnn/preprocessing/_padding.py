@@ -1,4 +1,4 @@
-"""Sequences of unequal length -> one matrix."""
+"""Sequences of different lengths -> one matrix."""
 
 from collections.abc import Iterable
 from math import prod
@@ -24,18 +24,18 @@ def pad_sequences(
     Parameters
     ----------
     sequences : sized iterable of n_samples sequences
-        Each sequence is a list or an array. Its items are scalars or arrays of one shape, the
-        same in all sequences.
+        Each sequence is a list or an array. Its items are scalars, or arrays of the same shape in
+        all sequences.
     maxlen : int, default=None
-        Length of the result; None stands for the length of the longest sequence.
+        Length of the padded sequences; None means the length of the longest sequence.
     dtype : str or dtype, default="int32"
-        Type of the result. Strings of any length take `dtype=object`.
+        Type of the result. Strings of varying length need `dtype=object`.
     padding : {"pre", "post"}, default="pre"
-        Whether `value` fills up the front or the back of the short sequences.
+        Whether short sequences are padded at the start or at the end.
     truncating : {"pre", "post"}, default="pre"
-        Whether long sequences lose their front or their back.
+        Whether long sequences are cut at the start or at the end.
     value : float or str, default=0.0
-        What to pad with.
+        Value to pad with.
 
     Returns
     -------
@@ -46,15 +46,15 @@ def pad_sequences(
     ------
     ValueError
         If `sequences` or one of its items is not iterable, if the shapes of the items differ,
-        if `padding` or `truncating` is an unknown word, or if `value` is a string and `dtype`
-        has no room for it.
+        if `padding` or `truncating` is neither "pre" nor "post", or if `value` is a string and
+        `dtype` cannot hold it.
     TypeError
-        If a sequence is a string, which is one item and not a sequence of them.
+        If a sequence is a string, which counts as a single item.
 
     References
     ----------
-    .. [1] `keras.utils.pad_sequences <https://keras.io/api/data_loading/timeseries/>`_, whose
-       semantics are followed.
+    .. [1] `keras.utils.pad_sequences <https://keras.io/api/data_loading/timeseries/>`_, which this
+       function follows in every detail.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def _lengths(sequences):
 
 
 def _is_sized(thing):
-    """Whether it has a length, which an array without dimensions only seems to have."""
+    """Whether `len` works; a 0-dimensional array has the method, but raises TypeError."""
     try:
         len(thing)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Words -> ids, by a vocabulary that is learned from the documents."""
+"""Words -> ids by a vocabulary learned from the documents."""
 
 import warnings
 from array import array
@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._constraints import Interval
+from crnn._docs import documented
 from crnn._system.sklearn_callbacks import one_task
 from crnn._system.sklearn_private import HasMethods, RealNotInt
 from crnn._typing import Documents, Side, validated
+from crnn.preprocessing._docs import TEXTS
 from crnn.preprocessing._documents import (
     FIRST_WORD,
     OUT_OF_VOCABULARY,
@@ -29,6 +31,7 @@ from crnn.preprocessing._documents import (
 )
 
 
+@documented(TEXTS)
 class SequenceVectorizer(BaseSequenceVectorizer):
     """Turn raw documents into sequences of word ids, in reading order.
 
@@ -37,57 +40,26 @@ class SequenceVectorizer(BaseSequenceVectorizer):
     becomes the id of the start, then one id per word, padded or truncated to `maxlen`.
 
     Ids follow Keras: 0 is padding, 1 the start of a document, 2 a word out of the vocabulary;
-    words have the ids from 3 on, by falling frequency in the training documents and, where
-    that is equal, in alphabetical order.
+    words have the ids from 3 on, by falling frequency in the training documents and, if equally
+    frequent, in alphabetical order.
 
     Parameters
     ----------
     max_features : int, default=10000
-        Bound of the ids: every id is less than `max_features`, so that it is the
-        `vocabulary_size` of the network. Beside the three special ids there is room for the
-        `max_features - 3` most frequent words. None keeps all words.
-    maxlen : int, default=500
-        Number of ids per document, the start included. None gives ragged output, a list of
-        arrays.
-    lowercase : bool, default=True
-        Convert the documents to lower case first.
-    strip_accents : {"ascii", "unicode"} or callable, default=None
-        How to remove accents; None leaves them.
-    analyzer : {"word", "char", "char_wb"} or callable, default="word"
-        What a token is. A callable turns a document into its tokens.
-    token_pattern : str or None, default=all runs of letters, digits and apostrophes
-        Regular expression of a token if `analyzer == "word"`. The default cuts as Keras
-        does, at white space and at each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~``. Unlike the
-        pattern of `CountVectorizer` it keeps words of one letter ("a", "i") and contractions
-        ("isn't"), which matter to a model that reads sentences.
-    preprocessor : callable, default=None
-        Replaces lower-casing and the removal of accents.
-    tokenizer : callable, default=None
-        Replaces `token_pattern`.
-    stop_words : {"english"} or list, default=None
-        Words to leave out. They get no id, not even that of unknown words.
+        Bound of the ids: every id is less than `max_features`. Besides the three special ids
+        there is room for the `max_features - 3` most frequent words. None keeps all words.
+    {analysis}
     max_df : float in [0, 1] or int, default=1.0
-        Words in more documents than this (a proportion, or a number if an int) stay out of
+        Words in more documents than this (a proportion, or a number if an int) are left out of
         the vocabulary.
     min_df : float in [0, 1] or int, default=1
-        Words in fewer documents than this stay out of the vocabulary.
+        Words in fewer documents than this are left out of the vocabulary.
     vocabulary : mapping or iterable, default=None
-        A vocabulary to use instead of one learned in `fit`. A mapping gives the id of each
-        word, 3 or more, like `vocabulary_`; an iterable gives the words in the order of their
+        A vocabulary to use instead of learning one in `fit`. A mapping gives the id of each
+        word, 3 or more, like `vocabulary_`; an iterable lists the words in the order of their
         ids. Words whose id is not less than `max_features` count as unknown. An iterator is read
         once, and the parameter becomes the list of its words.
-    padding : {"pre", "post"}, default="pre"
-        Where short documents are padded.
-    truncating : {"pre", "post"}, default="pre"
-        Where long documents are cut. "pre" keeps the last `maxlen` ids.
-    input : {"filename", "file", "content"}, default="content"
-        Whether documents are given as names of files, as open files or as text.
-    encoding : str, default="utf-8"
-        Encoding of documents that are bytes or files.
-    decode_error : {"strict", "ignore", "replace"}, default="strict"
-        What to do with bytes that are not valid in `encoding`.
-    dtype : dtype, default=np.int32
-        Integer type of the ids.
+    {output}
 
     Attributes
     ----------
@@ -96,8 +68,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
     See Also
     --------
-    HashingSequenceVectorizer : Learns nothing, for data that do not fit in memory.
-    pad_sequences : Pads sequences of ids made elsewhere.
+    HashingSequenceVectorizer : Learns no vocabulary, for data that do not fit in memory.
+    pad_sequences : Pads sequences of ids from any source.
     sklearn.feature_extraction.text.CountVectorizer : Counts words and forgets their order.
 
     References
@@ -180,27 +152,24 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
         Parameters
         ----------
-        X : iterable of str, bytes or files
-            The training documents, as `input` says.
-        y : None
-            Not used; here by scikit-learn's convention.
+        {X}
+        {y}
 
         Returns
         -------
         self : SequenceVectorizer
-            The fitted vectorizer.
 
         Raises
         ------
         ValueError
             If `X` is a single string, if no word is left for the vocabulary, or if
-            `vocabulary` is not usable.
+            `vocabulary` is invalid.
 
         Warns
         -----
         UserWarning
-            If a parameter has no effect beside others, or `vocabulary` or `stop_words` are not
-            as the words of the documents will be.
+            If a parameter has no effect because of another one, or if `vocabulary` or
+            `stop_words` do not match the tokens that the documents are split into.
         """
         check_documents(X)
         self._check_analysis()
@@ -213,28 +182,22 @@ class SequenceVectorizer(BaseSequenceVectorizer):
     @validated
     @one_task
     def fit_transform(self, X: Documents, y: None = None) -> Ids:
-        """Learn the vocabulary and give the training documents as ids.
+        """Learn the vocabulary and turn the training documents into ids.
 
-        Does what `fit` and `transform` do, but analyses the documents only once.
+        Equivalent to `fit` followed by `transform`, but analyses the documents only once.
 
         Parameters
         ----------
-        X : iterable of str, bytes or files
-            The training documents, as `input` says.
-        y : None
-            Not used; here by scikit-learn's convention.
+        {X}
+        {y}
 
         Returns
         -------
-        ids : ndarray of shape (n_samples, maxlen) or list of ndarray
-            The ids of the words, a list of arrays if `maxlen` is None.
+        {ids}
 
         Raises
         ------
-        ValueError
-            If `X` is a single string or holds a document that is no text.
-        MemoryError
-            If the matrix of ids is more than the machine holds.
+        {errors}
 
         Warns
         -----
@@ -252,24 +215,19 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         return ids
 
     def transform(self, X: Documents) -> Ids:
-        """Give documents as sequences of ids.
+        """Turn documents into sequences of ids.
 
         Parameters
         ----------
-        X : iterable of str, bytes or files
-            The documents, as `input` says.
+        {X}
 
         Returns
         -------
-        ids : ndarray of shape (n_samples, maxlen) or list of ndarray
-            The ids of the words, a list of arrays if `maxlen` is None.
+        {ids}
 
         Raises
         ------
-        ValueError
-            If `X` is a single string or holds a document that is no text.
-        MemoryError
-            If the matrix of ids is more than the machine holds.
+        {errors}
         """
         check_documents(X)
         self._check_room(X)
@@ -278,18 +236,18 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         return self._to_output(self._look_up(X, vocabulary), X)
 
     def inverse_transform(self, X: Iterable[ArrayLike]) -> list[list[Any]]:
-        """Give the words of sequences of ids.
+        """Turn sequences of ids back into words.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_ids) or list of array-like
-            Ids as `transform` gives them.
+            Ids as returned by `transform`.
 
         Returns
         -------
         words : list of list of str
-            The words of each sequence in their order, without padding and start; "[UNK]"
-            stands for all words out of the vocabulary.
+            The words of each sequence in order, without padding and start; "[UNK]" stands for
+            any word out of the vocabulary.
 
         Raises
         ------
@@ -319,8 +277,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
                 name = "lowercase" if capital else "strip_accents"
                 warnings.warn(
                     f"{what} found in vocabulary while {name!r} is {getattr(self, name)!r}: no "
-                    f"document will match {word!r}, as its words become {preprocess(word)!r}. "
-                    "Write the words of vocabulary in that form.",
+                    f"token will match {word!r}, since documents are preprocessed, which gives "
+                    f"{preprocess(word)!r}. Preprocess the words of vocabulary as well.",
                     stacklevel=3,
                 )
                 return
@@ -330,7 +288,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             yield [vocabulary.get(word, OUT_OF_VOCABULARY) for word in words]
 
     def _learn(self, documents):
-        """Set `vocabulary_` from the documents; give their ids, one array each."""
+        """Set `vocabulary_` from the documents; return their ids, one array each."""
         numbers = defaultdict()  # of the words, in order of appearance
         numbers.default_factory = numbers.__len__
         occurrences, ends = array("i"), [0]
@@ -352,11 +310,11 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         return (ids[document] for document in numbered)
 
     def _choose(self, words, frequency, documents):
-        """Numbers of the words that enter the vocabulary, in the order of their ids."""
+        """Indices of the words that enter the vocabulary, in the order of their ids."""
         eligible = np.ones(len(words), bool)
         in_one = isinstance(self.min_df, Integral) and self.min_df == 1
         in_all = not isinstance(self.max_df, Integral) and self.max_df == 1
-        if documents and not (in_one and in_all):  # which every word is
+        if documents and not (in_one and in_all):  # otherwise every word is eligible
             at_least, at_most = (
                 bound if isinstance(bound, Integral) else bound * len(documents)
                 for bound in (self.min_df, self.max_df)
@@ -380,7 +338,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
     def _given_vocabulary(self):
         """The parameter `vocabulary` as a checked dict from word to id."""
-        if isinstance(self.vocabulary, Iterator):  # kept, as it can be read only once
+        if isinstance(self.vocabulary, Iterator):  # kept, as it can only be read once
             self.vocabulary = list(self.vocabulary)
         given = self.vocabulary
         if isinstance(given, Mapping):
@@ -389,7 +347,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
             words = sorted(given) if isinstance(given, set) else given
             items = [(word, id_) for id_, word in enumerate(words, FIRST_WORD)]
         if not items:
-            raise ValueError("vocabulary is empty; give at least one word or leave it None.")
+            raise ValueError("vocabulary is empty; pass at least one word, or None to learn it.")
         for word, id_ in items:
             if not isinstance(id_, Integral) or id_ < FIRST_WORD:
                 raise ValueError(

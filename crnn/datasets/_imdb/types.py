@@ -1,4 +1,4 @@
-"""What type checkers see of `fetch_imdb`."""
+"""Types of the arguments and results of `fetch_imdb`."""
 
 import os
 from typing import Generic, Literal, TypeAlias, TypedDict, TypeVar
@@ -12,7 +12,7 @@ Ids: TypeAlias = NDArray[np.int32]
 
 
 class Reviews(Bunch, Generic[T]):
-    """What `fetch_imdb` gives; `T` is the type of a review."""
+    """Result of `fetch_imdb`; `T` is the type of a review."""
 
     data: list[T]
     target: NDArray[np.int64]
@@ -22,7 +22,7 @@ class Reviews(Bunch, Generic[T]):
 
 
 class Options(TypedDict, total=False):
-    """Arguments of `fetch_imdb` on which the type of its result does not depend."""
+    """Arguments of `fetch_imdb` that do not affect the type of its result."""
 
     data_home: str | os.PathLike[str] | None
     subset: Literal["train", "test", "all"]

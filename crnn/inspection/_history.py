@@ -1,4 +1,4 @@
-"""The course of training as figures, accuracy and loss against the epoch."""
+"""Learning curves: metric and loss against the epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -10,39 +10,39 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class TrainingHistoryDisplay:
-    """Metric and loss of each epoch: training as dots, validation as a line.
+    """Learning curves: metric and loss of each epoch, training as dots and validation as a line.
 
-    Where early stopping went back to the best epoch, a vertical line marks it.
+    A vertical line marks the epoch whose weights early stopping restored.
 
-    :meth:`from_estimator` only reads the history and :meth:`plot` draws it, so that no figure is
-    left over when the display is drawn on axes of your own.
+    :meth:`from_estimator` only reads the history and :meth:`plot` draws it, so that no empty figure
+    is left when you pass axes of your own.
 
     Parameters
     ----------
     history : dict of str -> list of float
-        ``loss`` and ``accuracy`` (or ``mean_absolute_error``) of each epoch and, if there was
-        validation data, the same and maybe others by names that begin with ``val_``.
+        ``loss`` and ``accuracy`` (or ``mean_absolute_error``) of each epoch and, with validation
+        data, the same and possibly other metrics under names that begin with ``val_``.
     estimator_name : str, default=None
-        Name shown in the titles; None shows none.
+        Name shown in the titles, if any.
     kept_epoch : int, default=None
-        The epoch to mark, counted from 1, whose weights the estimator has; None marks none.
+        The epoch whose weights early stopping restored, counted from 1; None marks none.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure of the last plot.
     axes_ : ndarray of matplotlib Axes
-        Its axes, one for each metric.
+        Its axes, one per metric.
     lines_ : dict of str -> matplotlib Line2D
-        What is drawn, by its name in ``history``.
+        The curves, by their names in ``history``.
 
     See Also
     --------
-    crnn.SimpleRNNClassifier : Has such a history.
+    crnn.SimpleRNNClassifier : Records the history.
 
     References
     ----------
-    Chollet, Deep Learning with Python, the figures of SimpleRNN on IMDB.
+    Chollet, Deep Learning with Python, figures of SimpleRNN on IMDB.
 
     Examples
     --------
@@ -74,14 +74,14 @@ class TrainingHistoryDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, name: str | None = None) -> Self:
-        """Take the history of a fitted estimator; draw it with :meth:`plot`.
+        """Create a display of the history of a fitted estimator; :meth:`plot` draws it.
 
         Parameters
         ----------
-        estimator : SimpleRNNClassifier
-            Or any fitted estimator with an attribute ``history_``, or a Pipeline that ends in one.
+        estimator : estimator or Pipeline
+            A fitted estimator with an attribute ``history_``, or a Pipeline that ends in one.
         name : str, default=None
-            Name shown in the titles; None stands for that of the class.
+            Name shown in the titles; None means the name of the class.
 
         Returns
         -------
@@ -107,15 +107,15 @@ class TrainingHistoryDisplay:
         )
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> Self:
-        """Draw the history.
+        """Draw the learning curves.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of two of them, default=None
-            Where to draw, one axes for each metric; None makes a new figure.
+            Where to draw, one axes per metric; None creates a new figure.
         metric : str, default=None
-            What to draw, "loss" or the name of a metric in the history, without ``val_``; None
-            draws what was measured in training, the loss last.
+            What to draw, "loss" or a metric in the history, without ``val_``; None draws everything
+            measured in training, the loss last.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If ``metric`` is unknown, or there is not one axes for each metric.
+            If ``metric`` is unknown, or if there is not one axes per metric.
         """
         try:
             import matplotlib.pyplot as plt
@@ -148,8 +148,8 @@ class TrainingHistoryDisplay:
         axes = np.ravel(ax)
         if len(axes) != len(metrics):
             raise ValueError(
-                f"ax must contain one axes for each of {metrics}, got {len(axes)}; a single axes "
-                "takes one metric, such as metric='loss'."
+                f"ax must contain one axes for each of {metrics}, got {len(axes)}; to draw on a "
+                "single axes, pass one metric, such as metric='loss'."
             )
         self.axes_, self.figure_, self.lines_ = axes, axes[0].figure, {}
         for ax, metric in zip(axes, metrics, strict=True):
@@ -176,7 +176,7 @@ class TrainingHistoryDisplay:
 
 
 def _kept_epoch(estimator):
-    """The epoch that early stopping went back to; None where the weights are those of the last."""
+    """The epoch whose weights early stopping restored; None if they are those of the last."""
     if not getattr(estimator, "early_stopping", False) or estimator.fit_progress_:
         return None
     best, history = estimator._training["progress"]["best"], estimator.history_
