@@ -403,8 +403,9 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
-        """One epoch on a part of the data."""
-        model, is_new = working_copy(self), not hasattr(self, "out_activation_")
+        """Train for one epoch on a part of the data."""
+        model = working_copy(self)
+        is_new = not hasattr(model, "out_activation_")
         raw, y, weights = model._read(X, y, sample_weight, reset=is_new)
         if is_new:
             model._start(raw, model._first_target(y, classes))
@@ -414,7 +415,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         return self
 
     def _first_target(self, y, classes):
-        """What a first ``partial_fit`` learns of the target."""
+        """The target from which a first ``partial_fit`` learns its kind."""
         return y
 
     def _prepare(self, raw, y):

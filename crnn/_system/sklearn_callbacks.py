@@ -18,12 +18,12 @@ except ImportError:  # scikit-learn before 1.9
         return method
 
 
-# Attributes that scikit-learn gives an estimator for the time of a fit.
+# Attributes that scikit-learn sets on an estimator during a fit.
 OF_A_RUNNING_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 class CallbackSupportMixin(_CallbackSupportMixin):
-    """scikit-learn's callbacks; a copy that is made while another thread fits knows of no fit."""
+    """Support of scikit-learn's callbacks; a copy made during a fit carries nothing of the fit."""
 
     def __getstate__(self):
         state = dict(super().__getstate__())  # at one moment, whatever the fit sets meanwhile
@@ -31,13 +31,13 @@ class CallbackSupportMixin(_CallbackSupportMixin):
 
 
 def told(estimator, X, y, sample_weight=None):
-    """What scikit-learn's callbacks are told of a fit; the metadata are those of its ``score``."""
+    """What hooks of scikit-learn's callbacks get; the metadata are those of ``score``."""
     metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
     return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
 
 
 def one_task(method: F) -> F:
-    """Tell scikit-learn's callbacks of a fit that has no parts."""
+    """Tell scikit-learn's callbacks of a fit without subtasks."""
 
     @wraps(method)
     def wrapper(estimator, X, y=None):
@@ -49,7 +49,7 @@ def one_task(method: F) -> F:
 
 @contextmanager
 def passed_on(outer, inner, X, y, sample_weight=None):
-    """Tell the callbacks of one estimator of its fit, and of that of another one inside, if any."""
+    """Tell scikit-learn's callbacks of a fit, and of that of an inner estimator unless None."""
     if not hasattr(outer, "_init_callback_context"):
         yield
         return

@@ -9,14 +9,14 @@ from crnn._system.sklearn_callbacks import told
 
 
 class Listener:
-    """A follower of a ``Fit``. Where it says True, the fit ends."""
+    """A follower of a ``Fit``. True from ``begin`` or ``end_epoch`` ends the fit."""
 
     def begin(self, fit): ...  # before the first epoch
     def begin_epoch(self, fit): ...
-    def record(self, fit, figures): ...  # adds to the figures of an epoch, or to the model
-    def end_epoch(self, fit, whole): ...  # looks at a snapshot of the model
-    def finish(self, fit, fitted): ...  # after the last epoch of a complete fit
-    def end(self): ...  # of any fit, complete or not
+    def record(self, fit, figures): ...  # an epoch has trained: add to its figures or the model
+    def end_epoch(self, fit, whole): ...  # look at a snapshot of the model
+    def finish(self, fit, fitted): ...  # the fit is complete
+    def end(self): ...  # the fit has ended, maybe by an error
 
 
 class History(Listener):

@@ -11,17 +11,14 @@ from crnn._training.listeners import Listener
 
 
 class Scoring(Listener):
-    """Measures held-out samples as training does, and by the user's scorers beside."""
+    """Measures loss and metric of held-out samples, and the scores that the user asks for."""
 
     def __init__(self, model, validation, metric):
         self.validation, self.measured = validation, ("loss", metric)
-        named = _named(model.scoring)
-        # Accuracy by its name is what training measures anyway.
-        own = {name for name, scoring in named.items() if name in self.measured and scoring == name}
         self.scorers = {
             name: check_scoring(model, scoring=scoring)
-            for name, scoring in named.items()
-            if name not in own
+            for name, scoring in _named(model.scoring).items()
+            if scoring != name or name not in self.measured  # "accuracy" is measured anyway
         }
         self._check_names(self.scorers)
 
