@@ -17,6 +17,7 @@ Documents: TypeAlias = Iterable[Any]  # of str, bytes, file names or open files
 RandomState: TypeAlias = int | np.random.RandomState | None
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid", "linear"]
 Pooling: TypeAlias = Literal["last", "mean", "max"]
+Schedule: TypeAlias = Literal["constant", "linear", "invscaling", "adaptive"]
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Side: TypeAlias = Literal["pre", "post"]
 Scoring: TypeAlias = (

@@ -45,7 +45,7 @@ reveal_type(SimpleRNNClassifier.load("a"))
 reveal_type(SimpleRNN(4).get_weights())
 reveal_type(TrainingHistoryDisplay.from_estimator(clf).plot())
 SimpleRNNClassifier(8, optimizer="rmsprob")
-SimpleRNNClassifier(8, 32)
+SimpleRNNClassifier(8, True)
 pad_sequences([[1]], padding="before")
 clf.fit(X)
 """

@@ -56,6 +56,7 @@ from crnn._typing import (
     Path,
     Pooling,
     RandomState,
+    Schedule,
     Scoring,
     SequencesLike,
     quiet,
@@ -101,7 +102,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         "dropout": SHARE,
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_schedule": [StrOptions({"constant", "linear", "invscaling", "adaptive"})],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
@@ -143,7 +144,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         dropout: float = 0.0,
         optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
         learning_rate: float = 1e-3,
-        learning_rate_schedule: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_schedule: Schedule = "constant",
         power_t: float = 0.5,
         momentum: float = 0.0,
         nesterovs_momentum: bool = False,
@@ -411,7 +412,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             model._start(raw, model._first_target(y, classes))
         model._check_continuation(raw)
         begin_plan(model, 1)
-        Fit(model, model._weighed(model._samples(raw, y, weights))).run(self)
+        Fit(model, model._weighed(model._samples(raw, y, weights)), has_end=False).run(self)
         return self
 
     def _first_target(self, y, classes):

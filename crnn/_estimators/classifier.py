@@ -19,7 +19,16 @@ from crnn._estimators.docs import TEXTS
 from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import on_snapshot
 from crnn._system.sklearn_private import StrOptions
-from crnn._typing import Activation, Floats, Pooling, RandomState, Scoring, SequencesLike, validated
+from crnn._typing import (
+    Activation,
+    Floats,
+    Pooling,
+    RandomState,
+    Schedule,
+    Scoring,
+    SequencesLike,
+    validated,
+)
 
 
 @documented(TEXTS)
@@ -90,7 +99,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         dropout: float = 0.0,
         optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
         learning_rate: float = 1e-3,
-        learning_rate_schedule: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_schedule: Schedule = "constant",
         power_t: float = 0.5,
         momentum: float = 0.0,
         nesterovs_momentum: bool = False,

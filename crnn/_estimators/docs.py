@@ -1,8 +1,16 @@
 """Texts that the docstrings of the estimators share."""
 
 PARAMETERS = """
-    units : int, default=32
-        Size of the recurrent state, H.
+    units : int or tuple of int, default=32
+        Size of the recurrent state, H. Several numbers stack as many layers, each of which reads
+        the states of the one before.
+    bidirectional : bool, default=False
+        Whether each layer reads the sequence both ways, with weights of its own for either, and
+        gives the states of both side by side (Schuster and Paliwal 1997).
+    pooling : {"last", "mean", "max"} or tuple of these, default="last"
+        What the head reads of the states of the last layer: the state after the last step (of a
+        backward reading, after the first), the mean or the maximum over the steps of the sequence,
+        or several of these side by side.
     embedding_dim : int, default=32
         Size of the vector learned for each token, E. Float series have no embedding.
     vocabulary_size : int, default=None
@@ -19,14 +27,30 @@ PARAMETERS = """
         Activation function of the recurrent layer, f.
     mask_zero : bool, default=False
         If True, token 0 is skipped and the state carried over. If False, padding is read like any
-        token, so the state is nonzero where the text starts.
+        token, so the state is nonzero where the text starts. Skipped steps do not count for means
+        and maxima.
+    recurrent_gain : float, default=1.0
+        Factor of the orthogonal matrix that ``recurrent_kernel`` starts from. Below 1 the influence
+        of a step fades as others follow.
+    token_dropout : float, default=0.0
+        Probability, in [0, 1), that a token is left out of its sequence, drawn anew for each epoch.
+        A sequence keeps at least its first token. Padding is never left out.
+    embedding_dropout : float, default=0.0
+        Probability, in [0, 1), that a number of a token's vector is zero in a batch, the same
+        wherever the token occurs in it; the others are divided by 1 minus this probability.
+    word_dropout : float, default=0.0
+        The same for whole vectors of tokens.
+    dropout : float, default=0.0
+        The same for the pooled states (Srivastava et al. 2014). It is the only dropout that has an
+        effect on float series.
     optimizer : {"rmsprop", "sgd", "adam"}, default="rmsprop"
         Rule that updates the weights from the gradient.
     learning_rate : float, default=1e-3
         Step size of the optimiser.
-    learning_rate_schedule : {"constant", "invscaling", "adaptive"}, default="constant"
-        "invscaling" divides the learning rate by ``epoch ** power_t``, epochs counted from 1;
-        "adaptive" divides it by 5 whenever the loss has not gone down for ``n_iter_no_change``
+    learning_rate_schedule : {"constant", "linear", "invscaling", "adaptive"}, default="constant"
+        "linear" lets the learning rate fall step by step to 0 at the end of a fit (in
+        ``partial_fit``, which has no end, it stays constant); "invscaling" divides it by
+        ``epoch ** power_t``, epochs counted from 1; "adaptive" divides it by 5 whenever the loss has not gone down for ``n_iter_no_change``
         epochs, counted across calls that continue the same training.
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -108,11 +132,12 @@ ATTRIBUTES = """
     weights_ : dict of str -> ndarray
         ``"embedding"`` (V, E), for token ids only, with ``vocabulary_size=None`` followed by the
         row of unknown words; ``"rnn_0/kernel"`` (E or F, H), ``"rnn_0/recurrent_kernel"`` (H, H),
-        ``"rnn_0/bias"`` (H,), ``"head/kernel"`` (H, K), ``"head/bias"`` (K,). They belong to
-        units, not to columns of X: for the importance of columns see
-        ``sklearn.inspection.permutation_importance``.
+        ``"rnn_0/bias"`` (H,), with two directions ``"rnn_0/backward/kernel"`` and so on, and the
+        same for each further layer; ``"head/kernel"`` (P, K), ``"head/bias"`` (K,), with P the
+        number of pooled states. They belong to units, not to columns of X: for the importance of
+        columns see ``sklearn.inspection.permutation_importance``.
     embedding_, kernel_, recurrent_kernel_, bias_, head_kernel_, head_bias_ : ndarray
-        The same arrays.
+        The same arrays; those of the recurrent layer where there is one of one direction.
     """
 
 TEXTS = {

@@ -1,6 +1,7 @@
 """One fit: epoch after epoch on a copy of the estimator, until the plan is done."""
 
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Fit:
     what they hold, which all snapshots share.
     """
 
-    def __init__(self, model, samples, validation=None, callbacks=()):
+    def __init__(self, model, samples, validation=None, callbacks=(), *, has_end=True):
         check_fitted(model)  # whose attributes are the user's to change
         self.model, self.samples, self.training = model, samples, model._training
         self.plan, self.progress = self.training["plan"], self.training["progress"]
@@ -40,11 +41,12 @@ class Fit:
         n = len(samples.weights)
         automatic = min(max(n // 50, 4), 128)
         self.batch_size = automatic if model.batch_size == "auto" else model.batch_size
+        self.n_steps = -(-n // self.batch_size)  # of an epoch
         self.listeners = [  # who records an epoch comes before who looks at it
             Scoring(model, validation, self.trainer.objective.metric),
             History(),
             LossMonitor(),
-            LearningRate(),
+            LearningRate(has_end),
             *([Printing()] if model.verbose else ()),
             *callbacks,
         ]
@@ -84,8 +86,9 @@ class Fit:
         order = rng.permutation(n) if self.model.shuffle else np.arange(n)
         try:
             figures = self.trainer.train_epoch(
-                *self.samples, order, self.batch_size, self.optimizer, rng
-            )
+                *self.samples, order, self.batch_size, self.optimizer, rng,
+                partial(self.tell, "begin_step"),
+            )  # fmt: skip
         except NotFiniteError as error:
             raise NotFiniteError(
                 f"{error} of epoch {self.model.n_iter_ + 1}. Lower learning_rate, set clip_norm, "

@@ -13,6 +13,7 @@ class Listener:
 
     def begin(self, fit): ...  # before the first epoch
     def begin_epoch(self, fit): ...
+    def begin_step(self, fit, number): ...  # of an epoch, from 0
     def record(self, fit, figures): ...  # an epoch has trained: add to its figures or the model
     def end_epoch(self, fit, whole): ...  # look at a snapshot of the model
     def finish(self, fit, fitted): ...  # the fit is complete

@@ -42,12 +42,16 @@ class Trainer(Predictor):
         self.objective, self.token_dropout = objective, token_dropout
 
     @interruptible
-    def train_epoch(self, sequences, targets, weights, indices, batch_size, optimizer, rng):
+    def train_epoch(
+        self, sequences, targets, weights, indices, batch_size, optimizer, rng, begin_step=None
+    ):
         """One pass in the order of ``indices``; returns mean loss and metric on the way by name."""
         totals = np.zeros(2)
         for number, start in enumerate(range(0, len(indices), batch_size), 1):
             if self.cancelled:
                 break
+            if begin_step is not None:
+                begin_step(number - 1)
             chosen = indices[start : start + batch_size]
             batch = self._training_batch(sequences, chosen, rng)
             chosen = chosen[batch.order]
