@@ -16,7 +16,7 @@ from crnn._layers.pooling import POOLINGS, Pooling
 from crnn._layers.recurrent import Recurrent
 from crnn._layers.steps import Pass, RowGradient, Steps
 from crnn._layers.workspace import Workspace
-from crnn._training.losses import objective_for
+from crnn._training.losses import Labels, ManyClasses, Numbers
 from crnn._training.trainer import Trainer
 
 V, F = 6, 3
@@ -163,26 +163,26 @@ def random_options(rng):
         "word_dropout": choose(0, 0.2),
         "dropout": choose(0, 0.3),
     }
-    n_outputs, out_activation = choose((1, "logistic"), (3, "softmax"), (2, "identity"))
+    objective = choose(Labels(2), ManyClasses(np.arange(3)), Numbers(1, True))
     kind = choose("tokens", "masked tokens", "series")
+    n_outputs = {Labels: 2, ManyClasses: 3, Numbers: 1}[type(objective)]
     sizes = Sizes(None if kind == "series" else V, F, units, n_outputs, both)
-    return sizes, options, out_activation, kind, choose(0, 0.4)
+    return sizes, options, objective, kind, choose(0, 0.4)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_networks(seed):
     rng = np.random.default_rng(seed)
-    sizes, options, out_activation, kind, token_dropout = random_options(rng)
+    sizes, options, objective, kind, token_dropout = random_options(rng)
     network = Network(sizes, **options)
     weights = {n: rng.normal(0, 0.5, shape) for n, shape in network.shapes.items()}
-    objective = objective_for(out_activation, sizes.n_outputs)
     trainer = Trainer(network, weights, 1, objective, token_dropout)
     sequences = series() if kind == "series" else tokens(
         mask_zero=kind == "masked tokens", keep_pads=not network.counts_pads
     )  # fmt: skip
     n, K = len(LENGTHS), sizes.n_outputs
     targets = rng.integers(0, 2, (n, K)).astype(float)
-    if out_activation == "softmax":
+    if isinstance(objective, ManyClasses):
         targets = rng.integers(0, K, n).astype(np.int32)
     of_samples = rng.uniform(0.5, 2, n)
 

@@ -46,7 +46,6 @@ from crnn._system.streams import own_stream
 from crnn._system.threads import n_threads_for
 from crnn._training.fit import Fit, working_copy
 from crnn._training.listeners import callbacks_of
-from crnn._training.losses import objective_for
 from crnn._training.optimizers import SGD, Adam, RMSprop
 from crnn._training.plan import FitProgress, begin_plan, check_plan, fingerprint, new_training
 from crnn._training.trainer import Samples, Trainer
@@ -69,7 +68,7 @@ OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     """Embedding -> simple recurrent layer -> dense head, trained in epochs.
 
-    A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_encode``, and
+    A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_objective``, and
     sets ``out_activation_``.
     """
 
@@ -529,7 +528,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         return OPTIMIZERS[self.optimizer](self.learning_rate, **options)
 
     def _samples(self, raw, y, weights):
-        return Samples(self._sequences(raw), self._encode(y), weights)
+        return Samples(self._sequences(raw), self._objective().encode(y, self.dtype), weights)
 
     def _sequences(self, raw, keep_pads=False):
         tokens = hasattr(self, "embedding_")
@@ -583,6 +582,6 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             self._network(sizes_of(weights)),
             weights,
             n_threads_for(self.n_jobs),
-            objective_for(self.out_activation_, self.n_outputs_),
+            self._objective(),
             self.token_dropout,
         )

@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -19,6 +18,7 @@ from crnn._estimators.docs import TEXTS
 from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import on_snapshot
 from crnn._system.sklearn_private import StrOptions
+from crnn._training.losses import Labels, ManyClasses, TwoClasses
 from crnn._typing import (
     Activation,
     Floats,
@@ -253,8 +253,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        logits = self._run(X, Predictor.logits)
-        return logits if self._multilabel or logits.shape[1] > 1 else logits[:, 0]
+        return self._objective().decide(self._run(X, Predictor.logits))
 
     @on_snapshot
     def predict(self, X: SequencesLike) -> NDArray[Any]:
@@ -272,11 +271,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        logits = self.decision_function(X)
-        if self._multilabel:
-            return (logits > 0).astype(int)
-        places = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
-        return self.classes_[places]
+        return self._objective().predict(self.decision_function(X))
 
     @on_snapshot
     def predict_proba(self, X: SequencesLike) -> Floats:
@@ -295,7 +290,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._probabilities(X, expit, softmax)
+        return self._objective().proba(self.decision_function(X))
 
     @on_snapshot
     def predict_log_proba(self, X: SequencesLike) -> Floats:
@@ -314,13 +309,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._probabilities(X, log_expit, log_softmax)
-
-    def _probabilities(self, X, logistic, softmax):
-        logits = self.decision_function(X)
-        if logits.ndim == 1:
-            return logistic(np.column_stack([-logits, logits]))
-        return logistic(logits) if self._multilabel else softmax(logits, axis=1)
+        return self._objective().log_proba(self.decision_function(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -367,37 +356,17 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         self.out_activation_ = "softmax" if many and not multilabel else "logistic"
         self.n_outputs_ = len(self.classes_) if many or multilabel else 1
 
-    @property
-    def _multilabel(self):
-        """Whether each class has a sigmoid of its own; two classes share one."""
-        return self.out_activation_ == "logistic" and self.n_outputs_ == len(self.classes_)
-
-    def _encode(self, y):
-        """Targets as the kernels take them: (n, K) zeros and ones, or class indices for softmax."""
-        wanted = (self.n_outputs_,) if self._multilabel else ()
-        if y.shape[1:] != wanted:
-            axes = ", ".join(map(str, ("n_samples", *wanted)))
-            raise ValueError(
-                f"y has shape {y.shape}, but the model was fitted on y of shape ({axes}). Pass y "
-                "of that shape, or fit a new model."
-            )
-        if self._multilabel:
-            return np.ascontiguousarray(y, dtype=self.dtype)
-        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
-        labels = y.tolist()
-        unknown = [i for i, label in enumerate(labels) if label not in numbers]
-        if unknown:
-            raise ValueError(
-                f"y[{unknown[0]}] is the label {labels[unknown[0]]!r}, which is not among the "
-                f"classes of the model: {list(numbers)}. Drop the sample, or fit on all classes."
-            )
-        places = np.array([numbers[label] for label in labels], np.int32)
-        return places if self.n_outputs_ > 1 else places[:, None].astype(self.dtype)
+    def _objective(self):
+        if self.out_activation_ == "softmax":
+            return ManyClasses(self.classes_)
+        # Two classes share an output; labels have one each.
+        shared = self.n_outputs_ < len(self.classes_)
+        return TwoClasses(self.classes_) if shared else Labels(self.n_outputs_)
 
     def _weigh(self, samples):
         if self.class_weight is None:
             return samples
-        if self._multilabel:
+        if isinstance(self._objective(), Labels):
             raise ValueError(
                 f"class_weight={self.class_weight!r} needs one label per sample, but y has several "
                 "columns; set class_weight=None, and pass sample_weight if needed."

@@ -50,8 +50,9 @@ PARAMETERS = """
     learning_rate_schedule : {"constant", "linear", "invscaling", "adaptive"}, default="constant"
         "linear" lets the learning rate fall step by step to 0 at the end of a fit (in
         ``partial_fit``, which has no end, it stays constant); "invscaling" divides it by
-        ``epoch ** power_t``, epochs counted from 1; "adaptive" divides it by 5 whenever the loss has not gone down for ``n_iter_no_change``
-        epochs, counted across calls that continue the same training.
+        ``epoch ** power_t``, epochs counted from 1; "adaptive" divides it by 5 whenever the loss
+        has not gone down for ``n_iter_no_change`` epochs, counted across calls that continue the
+        same training.
     power_t : float, default=0.5
         Exponent of "invscaling".
     momentum : float, default=0.0

@@ -2,7 +2,6 @@
 
 from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
@@ -12,6 +11,7 @@ from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import TEXTS
 from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import on_snapshot
+from crnn._training.losses import Numbers
 from crnn._typing import Floats, SequencesLike, validated
 
 
@@ -120,8 +120,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        outputs = self._run(X, Predictor.logits).astype(np.float64)
-        return outputs[:, 0] if self._one_dimensional else outputs
+        return self._objective().predict(self._run(X, Predictor.logits))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -138,12 +137,5 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         self.out_activation_ = "identity"
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
 
-    def _encode(self, y):
-        """Targets as the kernels take them, (n, K)."""
-        targets = check_array(y.reshape(len(y), -1), dtype=self.dtype, order="C", input_name="y")
-        if targets.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {targets.shape[1]} outputs, but the model was fitted on "
-                f"{self.n_outputs_}. Pass y with as many outputs, or fit a new model."
-            )
-        return targets
+    def _objective(self):
+        return Numbers(self.n_outputs_, self._one_dimensional)
