@@ -47,7 +47,14 @@ from crnn._system.threads import n_threads_for
 from crnn._training.fit import Fit, working_copy
 from crnn._training.listeners import callbacks_of
 from crnn._training.optimizers import SGD, Adam, RMSprop
-from crnn._training.plan import FitProgress, begin_plan, check_plan, fingerprint, new_training
+from crnn._training.plan import (
+    FitProgress,
+    begin_plan,
+    check_plan,
+    fingerprint,
+    n_epochs_of,
+    new_training,
+)
 from crnn._training.trainer import Samples, Trainer
 from crnn._training.validation import split
 from crnn._typing import (
@@ -109,7 +116,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_value": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [*SIZE, StrOptions({"auto"})],
-        "max_iter": SIZE,
+        "max_iter": [*SIZE, StrOptions({"auto"})],
         "shuffle": ["boolean"],
         "validation_fraction": SHARE,
         "stratify": ["boolean"],
@@ -130,20 +137,20 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         units: int | Sequence[int] = 32,
         *,
         bidirectional: bool = False,
-        pooling: Pooling | Sequence[Pooling] = "last",
+        pooling: Pooling | Sequence[Pooling] = ("last", "mean", "max"),
         embedding_dim: int = 32,
         vocabulary_size: int | None = None,
         input: Literal["auto", "tokens", "series"] = "auto",
         activation: Activation = "tanh",
-        mask_zero: bool = False,
-        recurrent_gain: float = 1.0,
+        mask_zero: bool = True,
+        recurrent_gain: float = 0.5,
         token_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
         dropout: float = 0.0,
-        optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop",
-        learning_rate: float = 1e-3,
-        learning_rate_schedule: Schedule = "constant",
+        optimizer: Literal["rmsprop", "sgd", "adam"] = "adam",
+        learning_rate: float = 2e-3,
+        learning_rate_schedule: Schedule = "linear",
         power_t: float = 0.5,
         momentum: float = 0.0,
         nesterovs_momentum: bool = False,
@@ -151,7 +158,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         batch_size: int | Literal["auto"] = "auto",
-        max_iter: int = 10,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         validation_fraction: float = 0.0,
         stratify: bool = False,
@@ -390,16 +397,18 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
-        n_epochs = self._training["plan"]["epochs_left"] if resume else self.max_iter
-        callbacks = callbacks_of(self, X, y, sample_weight, n_epochs)
         model = working_copy(self)
         raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
         if not resume:
             model._prepare(raw, y)
         model._check_continuation(raw)
-        parts = split(model, X, raw, y, weights, X_val, y_val)
-        check_plan(model, fingerprint(*parts))
-        Fit(model, *parts, callbacks).run(self)
+        samples, validation = split(model, X, raw, y, weights, X_val, y_val)
+        if not resume:
+            begin_plan(model, n_epochs_of(self.max_iter, self.batch_size, len(samples.weights)))
+        check_plan(model, fingerprint(samples, validation))
+        n_epochs = model._training["plan"]["epochs_left"]
+        callbacks = callbacks_of(self, X, y, sample_weight, n_epochs)
+        Fit(model, samples, validation, callbacks).run(self)
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -419,13 +428,12 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         return y
 
     def _prepare(self, raw, y):
-        """Start a new model, or go on with that of the last fit, and plan the epochs."""
+        """Start a new model, or go on with that of the last fit."""
         if not (self.warm_start and hasattr(self, "out_activation_")):
             self._start(raw, y)
         training = self._training
         if self.stratify and self.validation_fraction and training["split_seed"] is None:
             training["split_seed"] = training["rng"].randint(MOST_IDS)
-        begin_plan(self, self.max_iter)
 
     def _read(self, X, y, sample_weight, reset):
         """Data and targets with all checks that need no model."""

@@ -7,7 +7,7 @@ PARAMETERS = """
     bidirectional : bool, default=False
         Whether each layer reads the sequence both ways, with weights of its own for either, and
         gives the states of both side by side (Schuster and Paliwal 1997).
-    pooling : {"last", "mean", "max"} or tuple of these, default="last"
+    pooling : {"last", "mean", "max"} or tuple of these, default=("last", "mean", "max")
         What the head reads of the states of the last layer: the state after the last step (of a
         backward reading, after the first), the mean or the maximum over the steps of the sequence,
         or several of these side by side.
@@ -25,17 +25,17 @@ PARAMETERS = """
         floats is an error.
     activation : {"tanh", "relu", "sigmoid", "linear"}, default="tanh"
         Activation function of the recurrent layer, f.
-    mask_zero : bool, default=False
+    mask_zero : bool, default=True
         If True, token 0 is skipped and the state carried over. If False, padding is read like any
         token, so the state is nonzero where the text starts. Skipped steps do not count for means
         and maxima.
-    recurrent_gain : float, default=1.0
+    recurrent_gain : float, default=0.5
         Factor of the orthogonal matrix that ``recurrent_kernel`` starts from. Below 1 the influence
         of a step fades as others follow.
-    token_dropout : float, default=0.0
+    token_dropout : float, default=0.3 (a regressor: 0.0)
         Probability, in [0, 1), that a token is left out of its sequence, drawn anew for each epoch.
         A sequence keeps at least its first token. Padding is never left out.
-    embedding_dropout : float, default=0.0
+    embedding_dropout : float, default=0.5 (a regressor: 0.0)
         Probability, in [0, 1), that a number of a token's vector is zero in a batch, the same
         wherever the token occurs in it; the others are divided by 1 minus this probability.
     word_dropout : float, default=0.0
@@ -43,11 +43,11 @@ PARAMETERS = """
     dropout : float, default=0.0
         The same for the pooled states (Srivastava et al. 2014). It is the only dropout that has an
         effect on float series.
-    optimizer : {"rmsprop", "sgd", "adam"}, default="rmsprop"
+    optimizer : {"rmsprop", "sgd", "adam"}, default="adam"
         Rule that updates the weights from the gradient.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=2e-3
         Step size of the optimiser.
-    learning_rate_schedule : {"constant", "linear", "invscaling", "adaptive"}, default="constant"
+    learning_rate_schedule : {"constant", "linear", "invscaling", "adaptive"}, default="linear"
         "linear" lets the learning rate fall step by step to 0 at the end of a fit (in
         ``partial_fit``, which has no end, it stays constant); "invscaling" divides it by
         ``epoch ** power_t``, epochs counted from 1; "adaptive" divides it by 5 whenever the loss
@@ -67,10 +67,10 @@ PARAMETERS = """
     clip_value : float, default=None
         Largest magnitude of each entry of a gradient, applied before ``clip_norm``.
     batch_size : int or "auto", default="auto"
-        Samples per step of the optimiser. "auto" is n_samples / 50, at least 4 and at most 128:
-        small data sets get enough steps, and 6,400 samples or more the usual 128.
-    max_iter : int, default=10
-        Number of epochs, the passes over the data.
+        Samples per step of the optimiser. "auto" is n_samples / 100, at least 4 and at most 64.
+    max_iter : int or "auto", default="auto"
+        Number of epochs, the passes over the data. "auto" is as many as make 2,000 steps, at least
+        5 and at most 200.
     shuffle : bool, default=True
         Whether to draw a new order of the samples for each epoch.
     validation_fraction : float, default=0.0

@@ -10,6 +10,7 @@ from crnn._saving.checks import check_fitted
 from crnn._saving.snapshot import copied, copy_of, is_learned, snapshot
 from crnn._system import memory
 from crnn._training.listeners import History, Printing
+from crnn._training.plan import batch_size_of
 from crnn._training.schedule import LearningRate
 from crnn._training.scoring import Scoring
 from crnn._training.stopping import LossMonitor
@@ -39,8 +40,7 @@ class Fit:
         self.optimizer = model._new_optimizer()
         self.optimizer.continue_from(self.training["optimizer"])
         n = len(samples.weights)
-        automatic = min(max(n // 50, 4), 128)
-        self.batch_size = automatic if model.batch_size == "auto" else model.batch_size
+        self.batch_size = batch_size_of(model.batch_size, n)
         self.n_steps = -(-n // self.batch_size)  # of an epoch
         self.listeners = [  # who records an epoch comes before who looks at it
             Scoring(model, validation, self.trainer.objective.metric),

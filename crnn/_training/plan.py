@@ -1,12 +1,33 @@
 """What a fit needs to go on, and whether it is resumed with what it began with."""
 
 import zlib
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
 # Parameters that do not, or no longer, change the weights to which a fit comes.
 WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
+
+
+# What "auto" stands for: small data get small batches and many epochs, and so enough steps.
+LEAST_STEPS = 2000
+EPOCHS = 5, 200  # at least, at most
+BATCHES = 4, 64
+BATCHES_OF_EPOCH = 100
+
+
+def batch_size_of(batch_size, n_samples):
+    smallest, largest = BATCHES
+    automatic = min(max(n_samples // BATCHES_OF_EPOCH, smallest), largest)
+    return automatic if batch_size == "auto" else batch_size
+
+
+def n_epochs_of(max_iter, batch_size, n_samples):
+    least, most = EPOCHS
+    n_steps = ceil(n_samples / batch_size_of(batch_size, n_samples))
+    automatic = min(max(ceil(LEAST_STEPS / n_steps), least), most)
+    return automatic if max_iter == "auto" else max_iter
 
 
 class FitProgress(NamedTuple):

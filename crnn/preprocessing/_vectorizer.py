@@ -45,7 +45,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
     Parameters
     ----------
-    max_features : int, default=10000
+    max_features : int, default=20000
         Bound of the ids: every id is less than `max_features`. Besides the three special ids
         there is room for the `max_features - 3` most frequent words. None keeps all words.
     {analysis}
@@ -106,7 +106,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
 
     def __init__(
         self,
-        max_features: int | None = 10000,
+        max_features: int | None = 20000,
         maxlen: int | None = 500,
         *,
         lowercase: bool = True,
