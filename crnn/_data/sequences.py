@@ -67,22 +67,25 @@ def token_sequences(values, offsets, *, n_rows, open_vocabulary, mask_zero, keep
 
     In an open vocabulary, ids beyond the rows of the embedding read its last row. With
     ``mask_zero`` every id 0 is dropped, so that the state carries through. Without it, leading
-    zeros are counted instead of stored, unless ``keep_pads`` keeps them in place.
+    zeros are counted instead of stored, unless ``keep_pads`` keeps them in place. The values are
+    copied only where that cannot be avoided.
     """
     values = integer_ids(values, offsets)
-    if open_vocabulary:
+    if open_vocabulary and values.max(initial=0) >= n_rows:
         values = np.minimum(values, n_rows - 1)
     _check_range(values, offsets, n_rows)
     values = np.ascontiguousarray(values, dtype=np.int32)
-    if mask_zero:
-        kept = values != 0
-        before = np.concatenate([[0], np.cumsum(kept)])
-        return without_pads(values[kept], before[offsets])
-    if keep_pads:
+    if keep_pads and not mask_zero:
         return without_pads(values, offsets)
     pads = np.empty(len(offsets) - 1, np.int32)
     leading_zeros(values, offsets, pads)
-    return Sequences(values, offsets[:-1] + pads, np.diff(offsets) - pads, pads)
+    lengths = np.diff(offsets) - pads
+    if not mask_zero:
+        return Sequences(values, offsets[:-1] + pads, lengths, pads)
+    if np.count_nonzero(values) == lengths.sum():  # no other zeros
+        return Sequences(values, offsets[:-1] + pads, lengths, np.zeros_like(pads))
+    kept = values != 0
+    return without_pads(values[kept], offsets_of(kept)[offsets])
 
 
 def check_lengths(offsets):

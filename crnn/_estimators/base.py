@@ -315,8 +315,10 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             "Pass fewer sequences at a time, or shorter ones.",
         )
         states = self._compute(Predictor.every_state, sequences)
-        if len(states) < len(raw.values):
-            states = repeat_over_skipped(states, raw.values != 0, raw.offsets)
+        if self.mask_zero and sequences.are_tokens:
+            kept = raw.values != 0
+            states = states[kept] if len(states) == len(kept) else states
+            states = repeat_over_skipped(states, kept, raw.offsets)
         if raw.width is None:
             return np.split(states, raw.offsets[1:-1])
         return states.reshape(len(raw), raw.width, -1)

@@ -253,7 +253,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._objective().decide(self._run(X, Predictor.logits))
+        logits = self._run(X, Predictor.logits)
+        return self._objective().decide(logits)
 
     @on_snapshot
     def predict(self, X: SequencesLike) -> NDArray[Any]:
@@ -271,7 +272,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._objective().predict(self.decision_function(X))
+        decisions = self.decision_function(X)
+        return self._objective().predict(decisions)
 
     @on_snapshot
     def predict_proba(self, X: SequencesLike) -> Floats:
@@ -290,7 +292,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._objective().proba(self.decision_function(X))
+        decisions = self.decision_function(X)
+        return self._objective().proba(decisions)
 
     @on_snapshot
     def predict_log_proba(self, X: SequencesLike) -> Floats:
@@ -309,7 +312,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._objective().log_proba(self.decision_function(X))
+        decisions = self.decision_function(X)
+        return self._objective().log_proba(decisions)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

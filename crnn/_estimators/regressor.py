@@ -120,7 +120,8 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        return self._objective().predict(self._run(X, Predictor.logits))
+        outputs = self._run(X, Predictor.logits)
+        return self._objective().predict(outputs)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -72,8 +72,9 @@ class Predictor:
 
     @interruptible
     def every_state(self, sequences):
-        """States after every step (n_steps, H), laid out as ``sequences.values``."""
+        """States after every step (n_steps, H), laid out as ``sequences.values``; else zeros."""
         out = self._empty(len(sequences.values), self.network.recurrent[-1].width)
+        out[:] = 0
         for batch, _ in self.chunks(sequences):
             states = self.network.every_state(batch, self.start_pass())
             out[batch.positions[: batch.n_transitions]] = states
