@@ -92,7 +92,7 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
 def drop_tokens(sequences, indices, rate, rng):
     """The sequences named by ``indices`` without some of their tokens, each left out at this rate.
 
-    One that would lose all keeps its first. Paddings are no tokens, and stay.
+    One that would lose all keeps its first. Padding, id 0 anywhere, is no token, and stays.
     """
     chosen = sequences[indices]
     lead = (chosen.pads > 0).astype(np.int64)  # where paddings are counted, one goes along
@@ -100,9 +100,11 @@ def drop_tokens(sequences, indices, rate, rng):
     offsets = offsets_of(lengths)
     places = np.arange(offsets[-1]) + np.repeat(chosen.starts - lead - offsets[:-1], lengths)
     tokens = chosen.values[places]
-    kept = draw_kept(rng, tokens.shape, rate) | (tokens == 0)
-    n_kept = np.diff(offsets_of(kept)[offsets])
-    kept[(offsets[:-1] + lead)[(n_kept == lead) & (chosen.lengths > 0)]] = True
+    are_words = tokens != 0
+    kept = draw_kept(rng, tokens.shape, rate) | ~are_words
+    n_words, n_kept = (np.diff(offsets_of(a)[offsets]) for a in (are_words, are_words & kept))
+    first = offsets_of(n_words)[:-1]  # of each sequence, among the words of all
+    kept[np.flatnonzero(are_words)[first[(n_kept == 0) & (n_words > 0)]]] = True
     bounds = offsets_of(kept)[offsets]
     return Sequences(tokens[kept], bounds[:-1] + lead, np.diff(bounds) - lead, chosen.pads)
 
