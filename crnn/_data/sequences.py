@@ -164,9 +164,19 @@ def series_sequences(values, offsets, dtype, n_features):
     return without_pads(steps, offsets)
 
 
-def repeat_over_skipped(paths, kept, offsets):
-    """Expand the states after kept steps to all steps: skipped ones repeat the last, or zero."""
+def repeat_over_skipped(states, kept, offsets, width):
+    """Expand the states after kept steps to all steps.
+
+    The first ``width`` numbers are those of a forward reading: a skipped step repeats the state
+    before it, or zero. Any others are those of a backward reading, which comes from the other side.
+    """
+    ahead = _carried(states[:, :width], kept, offsets)
+    back = _carried(states[::-1, width:], kept[::-1], offsets[-1] - offsets[::-1])[::-1]
+    return np.concatenate([ahead, back], axis=1)
+
+
+def _carried(states, kept, offsets):
     done = np.concatenate([[0], np.cumsum(kept)])
     started = done[1:] > np.repeat(done[offsets[:-1]], np.diff(offsets))
-    with_start = np.concatenate([np.zeros((1, paths.shape[1]), paths.dtype), paths])
+    with_start = np.concatenate([np.zeros((1, states.shape[1]), states.dtype), states])
     return with_start[np.where(started, done[1:], 0)]

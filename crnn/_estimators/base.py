@@ -284,7 +284,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             Token ids or float series, as in ``fit``.
         return_sequences : bool, default=False
             Give the state after every timestep instead of the last one. A timestep that
-            ``mask_zero`` skips repeats the state before it.
+            ``mask_zero`` skips repeats the state before it, that of a backward reading the one
+            after it.
 
         Returns
         -------
@@ -318,7 +319,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         if self.mask_zero and sequences.are_tokens:
             kept = raw.values != 0
             states = states[kept] if len(states) == len(kept) else states
-            states = repeat_over_skipped(states, kept, raw.offsets)
+            states = repeat_over_skipped(states, kept, raw.offsets, sizes.units[-1])
         if raw.width is None:
             return np.split(states, raw.offsets[1:-1])
         return states.reshape(len(raw), raw.width, -1)
