@@ -502,6 +502,19 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             dropout=self.dropout,
         )
 
+    def _network_of(self, weights):
+        """The network of these weights; parameters that have changed since the fit are refused."""
+        asked = {"units": several(self.units), "bidirectional": bool(self.bidirectional)}
+        network = self._network(sizes_of(weights)._replace(**asked))
+        check_shapes(
+            weights,
+            network.shapes,
+            f"The weights are not those of units={self.units!r}, "
+            f"bidirectional={self.bidirectional!r} and pooling={self.pooling!r}; set the "
+            "parameters back to those of the fit, or call fit.",
+        )
+        return network
+
     def _check_continuation(self, raw):
         """Whether training can go on from the weights with these parameters and data."""
         check_shapes(
@@ -527,7 +540,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             )
 
     def _new_optimizer(self):
-        table = self._network(sizes_of(self.weights_)).parameters
+        table = self._network_of(self.weights_).parameters
         options = {
             "alpha": self.alpha,
             "penalized": [name for name, parameter in table.items() if parameter.penalized],
@@ -551,7 +564,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             n_features=len(self.weights_["rnn_0/kernel"]),
             mask_zero=self.mask_zero,
             dtype=self.dtype,
-            keep_pads=keep_pads or not self._network(sizes_of(self.weights_)).counts_pads,
+            keep_pads=keep_pads or not self._network_of(self.weights_).counts_pads,
         )
 
     def _weighed(self, samples):
@@ -577,7 +590,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def _compute(self, method, sequences):
         weights = as_arrays(self.weights_, self.dtype)
-        network = self._network(sizes_of(weights))
+        network = self._network_of(weights)
         out = method(Predictor(network, weights, n_threads_for(self.n_jobs)), sequences)
         if not np.isfinite(out).all():
             raise ValueError(
@@ -590,7 +603,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         """What trains a copy of the weights."""
         weights = as_arrays(self.weights_, self.dtype, copy=True)
         return Trainer(
-            self._network(sizes_of(weights)),
+            self._network_of(weights),
             weights,
             n_threads_for(self.n_jobs),
             self._objective(),

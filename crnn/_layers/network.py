@@ -5,6 +5,7 @@ function from the gradient of the output to that of x and those of its parameter
 """
 
 from itertools import count, takewhile
+from operator import index
 from typing import NamedTuple
 
 from crnn._layers.bidirectional import Bidirectional
@@ -66,7 +67,7 @@ class Network:
         for i, units in enumerate(sizes.units):
             pools = pooling if i == len(sizes.units) - 1 else ()
             options = {"gain": recurrent_gain, "pooling": pools}
-            self.recurrent.append(kind(f"rnn_{i}", F, int(units), activation, **options))
+            self.recurrent.append(kind(f"rnn_{i}", F, index(units), activation, **options))
             F = self.recurrent[-1].width
         self.layers = [enter, *self.recurrent, Pooling(pooling), Dropout(dropout)]
         self.head = Head(F * len(pooling), sizes.n_outputs)
