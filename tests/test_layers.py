@@ -9,6 +9,7 @@ import pytest
 from crnn._data.batches import pack
 from crnn._data.sequences import offsets_of, series_sequences, token_sequences
 from crnn._layers.bidirectional import Bidirectional
+from crnn._layers.bigrams import Bigrams
 from crnn._layers.dropout import Dropout
 from crnn._layers.embedding import Embedding
 from crnn._layers.network import Network, Sizes
@@ -34,13 +35,14 @@ def series():
     return series_sequences(steps, offsets_of(LENGTHS), "float64", F)
 
 
-def packed(sequences):
-    return pack(sequences, np.arange(len(sequences)), Workspace(), 24, 1, V)
+def packed(sequences, bigrams=0):
+    sequences = sequences.with_bigrams(bigrams) if bigrams else sequences
+    return pack(sequences, np.arange(len(sequences)), Workspace(), 24, 1, V, bigrams)
 
 
-def steps(shared):
+def steps(shared, bigrams=0):
     """Rows that several transitions read, as those of words, or one for each transition."""
-    batch = packed(tokens())
+    batch = packed(tokens(), bigrams)
     n, N = len(batch.ids), batch.n_transitions
     values = np.random.default_rng(1).normal(size=(n if shared else N, F))
     rows = batch.rows if shared else np.arange(N, dtype=np.int32)
@@ -59,6 +61,7 @@ def features():
 LAYERS = {
     "embedding": (Embedding(V, F, False), lambda: packed(tokens())),
     "embedding, dropout": (Embedding(V, F, False, 0.5, 0.2), lambda: packed(tokens())),
+    "bigrams": (Bigrams(7, F, 0.4), lambda: steps(True, bigrams=7)),
     "recurrent, last": (Recurrent("r", F, 4, "tanh", pooling=("last",)), lambda: steps(True)),
     "recurrent, mean": (Recurrent("r", F, 4, "tanh", pooling=("mean",)), lambda: steps(False)),
     "recurrent, max": (Recurrent("r", F, 4, "sigmoid", pooling=("max",)), lambda: steps(True)),
@@ -161,12 +164,14 @@ def random_options(rng):
         "pooling": pooling,
         "embedding_dropout": choose(0, 0.5),
         "word_dropout": choose(0, 0.2),
+        "bigram_dropout": choose(0, 0.4),
         "dropout": choose(0, 0.3),
     }
     objective = choose(Labels(2), ManyClasses(np.arange(3)), Numbers(1, True))
     kind = choose("tokens", "masked tokens", "series")
     n_outputs = {Labels: 2, ManyClasses: 3, Numbers: 1}[type(objective)]
-    sizes = Sizes(None if kind == "series" else V, F, units, n_outputs, both)
+    V_or_none, bigrams = (None, 0) if kind == "series" else (V, choose(0, 9))
+    sizes = Sizes(V_or_none, F, units, n_outputs, both, bigrams)
     return sizes, options, objective, kind, choose(0, 0.4)
 
 
@@ -180,6 +185,8 @@ def test_networks(seed):
     sequences = series() if kind == "series" else tokens(
         mask_zero=kind == "masked tokens", keep_pads=not network.counts_pads
     )  # fmt: skip
+    if sizes.bigrams:
+        sequences = sequences.with_bigrams(sizes.bigrams)
     n, K = len(LENGTHS), sizes.n_outputs
     targets = rng.integers(0, 2, (n, K)).astype(float)
     if isinstance(objective, ManyClasses):

@@ -31,6 +31,7 @@ class Batch:
     rows: np.ndarray  # (N,) or (N + 1,)
     inputs: np.ndarray | None = None  # (N, F)
     ids: np.ndarray | None = None  # (D,)
+    bigrams: tuple | None = None  # distinct ones, and which of them each transition reads, (N,)
 
     def __len__(self):
         return len(self.order)
@@ -55,7 +56,7 @@ class Batch:
         return at[back]
 
 
-def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
+def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n_bigrams=0):
     """Pack the sequences at ``indices`` into a ``Batch``; its buffers belong to the workspace."""
     lengths = sequences.lengths[indices]
     order = np.argsort(-lengths, kind="stable")
@@ -79,14 +80,24 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None):
         return Batch(tile, order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
     if extra:
         positions[N] = starts[padded] - 1  # the padding before its first token
-    rows = workspace.array("rows", positions.shape, np.int32)
+    bigrams = None
+    if sequences.bigrams is not None:
+        bigrams = _distinct(sequences.bigrams, positions[:N], workspace.scope("bigrams"), n_bigrams)
     if len(positions) > MANY * vocabulary_size:
+        rows = workspace.array("rows", positions.shape, np.int32)
         _core.look_up(sequences.values, positions, n_threads, rows)
         ids = np.arange(vocabulary_size, dtype=np.int32)
-        return Batch(tile, order, offsets, pads, positions, rows, ids=ids)
+        return Batch(tile, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
+    ids, rows = _distinct(sequences.values, positions, workspace, vocabulary_size)
+    return Batch(tile, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
+
+
+def _distinct(values, positions, workspace, bound):
+    """The distinct values at these positions, and which of them stands at each."""
     ids = workspace.array("ids", positions.shape, np.int32)
-    D = _core.distinct(sequences.values, positions, workspace.slots(vocabulary_size), ids, rows)
-    return Batch(tile, order, offsets, pads, positions, rows, ids=ids[:D])
+    rows = workspace.array("rows", positions.shape, np.int32)
+    D = _core.distinct(values, positions, workspace.slots(bound), ids, rows)
+    return ids[:D], rows
 
 
 def drop_tokens(sequences, indices, rate, rng):
@@ -106,7 +117,8 @@ def drop_tokens(sequences, indices, rate, rng):
     first = offsets_of(n_words)[:-1]  # of each sequence, among the words of all
     kept[np.flatnonzero(are_words)[first[(n_kept == 0) & (n_words > 0)]]] = True
     bounds = offsets_of(kept)[offsets]
-    return Sequences(tokens[kept], bounds[:-1] + lead, np.diff(bounds) - lead, chosen.pads)
+    bigrams = None if chosen.bigrams is None else chosen.bigrams[places][kept]
+    return Sequences(tokens[kept], bounds[:-1] + lead, np.diff(bounds) - lead, chosen.pads, bigrams)
 
 
 def states_after(offsets, tile):

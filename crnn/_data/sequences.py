@@ -1,6 +1,6 @@
 """The one internal form of the data, whatever the user passes: packed ragged sequences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,12 +24,15 @@ class Sequences:
         Sequence i is ``values[starts[i]:starts[i] + lengths[i]]``.
     pads : ndarray of shape (n_sequences,), int32
         Number of leading paddings (id 0) left out; the network still steps through them.
+    bigrams : ndarray of shape (n_steps,), int32, or None
+        A number for each token and the one before it.
     """
 
     values: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
     pads: np.ndarray
+    bigrams: np.ndarray | None = None
 
     def __len__(self):
         return len(self.pads)
@@ -40,7 +43,25 @@ class Sequences:
 
     def __getitem__(self, part):
         """Some of the sequences, which share the values."""
-        return Sequences(self.values, self.starts[part], self.lengths[part], self.pads[part])
+        return replace(
+            self, starts=self.starts[part], lengths=self.lengths[part], pads=self.pads[part]
+        )
+
+    def with_bigrams(self, n_bigrams):
+        """The sequences with a hash below ``n_bigrams`` of each token and the one before it.
+
+        The first token of a sequence follows a 0. Odd constants spread the bits upwards, and a
+        shift brings them back down (Knuth, The art of computer programming 3, section 6.4).
+        """
+        hashes = np.zeros(len(self.values), np.uint32)
+        hashes[1:] = self.values[:-1]
+        hashes[self.starts[self.lengths > 0]] = 0
+        hashes *= np.uint32(0x9E3779B1)
+        hashes ^= self.values.view(np.uint32)
+        hashes *= np.uint32(0x85EBCA6B)
+        hashes ^= hashes >> np.uint32(15)
+        hashes %= np.uint32(n_bigrams)
+        return replace(self, bigrams=hashes.view(np.int32))
 
 
 def without_pads(values, offsets):

@@ -98,6 +98,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         "pooling": [OneOrSeveral(StrOptions(set(POOLINGS)), distinct=True)],
         "embedding_dim": SIZE,
         "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
+        "bigrams": [Interval(Integral, 0, MOST_IDS, closed="both")],
         "input": [StrOptions({"auto", "tokens", "series"})],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "mask_zero": ["boolean"],
@@ -105,6 +106,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         "token_dropout": SHARE,
         "embedding_dropout": SHARE,
         "word_dropout": SHARE,
+        "bigram_dropout": SHARE,
         "dropout": SHARE,
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -140,6 +142,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         pooling: Pooling | Sequence[Pooling] = ("last", "mean", "max"),
         embedding_dim: int = 32,
         vocabulary_size: int | None = None,
+        bigrams: int = 0,
         input: Literal["auto", "tokens", "series"] = "auto",
         activation: Activation = "tanh",
         mask_zero: bool = True,
@@ -147,6 +150,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         token_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
+        bigram_dropout: float = 0.7,
         dropout: float = 0.0,
         optimizer: Literal["rmsprop", "sgd", "adam"] = "adam",
         learning_rate: float = 2e-3,
@@ -178,6 +182,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         self.pooling = pooling
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
+        self.bigrams = bigrams
         self.input = input
         self.activation = activation
         self.mask_zero = mask_zero
@@ -185,6 +190,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         self.token_dropout = token_dropout
         self.embedding_dropout = embedding_dropout
         self.word_dropout = word_dropout
+        self.bigram_dropout = bigram_dropout
         self.dropout = dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -488,7 +494,14 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
             V = rows_for(raw.values, raw.offsets) + 1  # the last one for unknown ids
-        return Sizes(V, F, several(self.units), self.n_outputs_, bool(self.bidirectional))
+        return Sizes(
+            vocabulary_size=V,
+            n_features=F,
+            units=several(self.units),
+            n_outputs=self.n_outputs_,
+            bidirectional=bool(self.bidirectional),
+            bigrams=0 if V is None else int(self.bigrams),
+        )
 
     def _network(self, sizes):
         return Network(
@@ -499,6 +512,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             open_vocabulary=self.vocabulary_size is None,
             embedding_dropout=self.embedding_dropout,
             word_dropout=self.word_dropout,
+            bigram_dropout=self.bigram_dropout,
             dropout=self.dropout,
         )
 
@@ -544,6 +558,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         options = {
             "alpha": self.alpha,
             "penalized": [name for name, parameter in table.items() if parameter.penalized],
+            "sparse": [name for name, parameter in table.items() if parameter.sparse],
             "clip_norm": self.clip_norm,
             "clip_value": self.clip_value,
         }
@@ -556,7 +571,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def _sequences(self, raw, keep_pads=False):
         tokens = hasattr(self, "embedding_")
-        return as_sequences(
+        sequences = as_sequences(
             raw,
             tokens=tokens,
             n_rows=len(self.embedding_) if tokens else None,
@@ -566,6 +581,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             dtype=self.dtype,
             keep_pads=keep_pads or not self._network_of(self.weights_).counts_pads,
         )
+        bigrams = len(self.weights_.get("bigrams", ()))
+        return sequences.with_bigrams(bigrams) if bigrams else sequences
 
     def _weighed(self, samples):
         """Samples as they count in training."""

@@ -17,6 +17,10 @@ PARAMETERS = """
         Number of token ids, V: ids run from 0 (padding) to V - 1, and a higher one is an error.
         If None, the largest id seen by ``fit`` sets the size, and all higher ids are read as one
         unknown word, whose vector is zero and never trained.
+    bigrams : int, default=0
+        Number of vectors for pairs of neighbouring tokens, each of which is given one by its hash;
+        0 for none. They are added to the vectors of the tokens. 2**18 suits some 10,000 texts or
+        more.
     input : {"auto", "tokens", "series"}, default="auto"
         How to read X. "auto" reads integers (arrays of shape (n_samples, timesteps), or lists of
         integer sequences) as token ids and floats (arrays of shape (n_samples, timesteps) or
@@ -40,6 +44,8 @@ PARAMETERS = """
         wherever the token occurs in it; the others are divided by 1 minus this probability.
     word_dropout : float, default=0.0
         The same for whole vectors of tokens.
+    bigram_dropout : float, default=0.7
+        The same for whole vectors of pairs.
     dropout : float, default=0.0
         The same for the pooled states (Srivastava et al. 2014). It is the only dropout that has an
         effect on float series.
@@ -132,9 +138,10 @@ ATTRIBUTES = """
         the metrics of ``scoring``, under names that begin with "val_".
     weights_ : dict of str -> ndarray
         ``"embedding"`` (V, E), for token ids only, with ``vocabulary_size=None`` followed by the
-        row of unknown words; ``"rnn_0/kernel"`` (E or F, H), ``"rnn_0/recurrent_kernel"`` (H, H),
-        ``"rnn_0/bias"`` (H,), with two directions ``"rnn_0/backward/kernel"`` and so on, and the
-        same for each further layer; ``"head/kernel"`` (P, K), ``"head/bias"`` (K,), with P the
+        row of unknown words; ``"bigrams"`` (bigrams, E), if there are any; ``"rnn_0/kernel"`` (E
+        or F, H), ``"rnn_0/recurrent_kernel"`` (H, H), ``"rnn_0/bias"`` (H,), with two directions
+        ``"rnn_0/backward/kernel"`` and so on, and the same for each further layer;
+        ``"head/kernel"`` (P, K), ``"head/bias"`` (K,), with P the
         number of pooled states. They belong to units, not to columns of X: for the importance of
         columns see ``sklearn.inspection.permutation_importance``.
     embedding_, kernel_, recurrent_kernel_, bias_, head_kernel_, head_bias_ : ndarray

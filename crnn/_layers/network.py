@@ -9,6 +9,7 @@ from operator import index
 from typing import NamedTuple
 
 from crnn._layers.bidirectional import Bidirectional
+from crnn._layers.bigrams import Bigrams
 from crnn._layers.dropout import Dropout
 from crnn._layers.embedding import Embedding, SeriesInput
 from crnn._layers.head import Head
@@ -24,6 +25,7 @@ class Sizes(NamedTuple):
     units: tuple[int, ...]
     n_outputs: int
     bidirectional: bool = False
+    bigrams: int = 0  # rows of their table
 
     @property
     def n_states(self):
@@ -40,6 +42,7 @@ def sizes_of(weights):
         units=tuple(len(weights[name]) for name in names),
         n_outputs=len(weights["head/bias"]),
         bidirectional="rnn_0/backward/kernel" in weights,
+        bigrams=len(weights.get("bigrams", ())),
     )
 
 
@@ -57,6 +60,7 @@ class Network:
         embedding_dropout=0.0,
         word_dropout=0.0,
         dropout=0.0,
+        bigram_dropout=0.0,
     ):
         V, F = sizes.vocabulary_size, sizes.n_features
         enter = SeriesInput()
@@ -69,7 +73,10 @@ class Network:
             options = {"gain": recurrent_gain, "pooling": pools}
             self.recurrent.append(kind(f"rnn_{i}", F, index(units), activation, **options))
             F = self.recurrent[-1].width
-        self.layers = [enter, *self.recurrent, Pooling(pooling), Dropout(dropout)]
+        self.enter = [enter]
+        if sizes.bigrams:
+            self.enter.append(Bigrams(sizes.bigrams, sizes.n_features, bigram_dropout))
+        self.layers = [*self.enter, *self.recurrent, Pooling(pooling), Dropout(dropout)]
         self.head = Head(F * len(pooling), sizes.n_outputs)
 
     @property
@@ -79,7 +86,7 @@ class Network:
         They are all the same to a single layer of one direction that only its last state is asked
         of: that state is then the same function of their number for all sequences.
         """
-        [*more, last] = self.recurrent
+        [*more, last] = self.enter[1:] + self.recurrent
         return not more and isinstance(last, Recurrent) and last.pooling == ("last",)
 
     @property

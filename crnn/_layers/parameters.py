@@ -12,6 +12,7 @@ class Parameter(NamedTuple):
     shape: tuple[int, ...]
     initial: Callable  # (rng, shape) -> first values
     penalized: bool = False  # whether ``alpha`` holds it down
+    sparse: bool = False  # whether only the rows that a batch has touched are updated
 
 
 def zeros(rng, shape):

@@ -40,7 +40,7 @@ class Predictor:
 
     def __init__(self, network, weights, n_threads):
         self.network, self.weights, self.n_threads = network, weights, n_threads
-        self.vocabulary_size = sizes_of(weights).vocabulary_size
+        self.sizes = sizes_of(weights)
         self.workspace = Workspace()
         self.cancelled = False
 
@@ -49,7 +49,10 @@ class Predictor:
 
     def pack(self, sequences, indices):
         buffers = self.workspace.scope("batch")
-        return pack(sequences, indices, buffers, TILE, self.n_threads, self.vocabulary_size)
+        return pack(
+            sequences, indices, buffers, TILE, self.n_threads, self.sizes.vocabulary_size,
+            self.sizes.bigrams,
+        )  # fmt: skip
 
     def start_pass(self, rng=None):
         return Pass(self.weights, self.workspace, self.n_threads, rng)

@@ -34,7 +34,8 @@ class Workspace:
 
     def slots(self, vocabulary_size):
         """The table of ``distinct``: all -1, as that kernel leaves it."""
-        slots = self._buffers.get("slots")
+        name = f"{self._prefix}slots"
+        slots = self._buffers.get(name)
         if slots is None or slots.size != vocabulary_size:
-            slots = self._buffers["slots"] = np.full(vocabulary_size, -1, np.int32)
+            slots = self._buffers[name] = np.full(vocabulary_size, -1, np.int32)
         return slots

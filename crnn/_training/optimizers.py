@@ -6,7 +6,8 @@ An optimiser updates a dict of parameter arrays in place. A gradient is an array
 - RMSprop updates touched rows only, which is exact (see the kernel).
 - Plain SGD has no state, so a row without gradient does not move: touched rows only is exact too.
 - SGD with momentum and Adam move every row at every step, since the running mean of the gradient
-  outlives it. They make the dense update.
+  outlives it. They make the dense update, but for ``sparse`` parameters, large tables of which a
+  batch touches few rows: these do without momentum.
 """
 
 from copy import deepcopy
@@ -25,14 +26,17 @@ class Optimizer:
     Before the rule comes what is done to the gradients: ``alpha`` w is added for a penalty
     alpha / 2 ||w||^2 on the parameters that are ``penalized``, then each number is limited to
     ``clip_value``, then all of them together are scaled down to the norm ``clip_norm`` (Pascanu et
-    al. 2013). ``n_memories`` arrays are kept beside each parameter.
+    al. 2013). ``n_memories`` arrays are kept beside each parameter. Of those that are ``sparse``
+    only the rows that a batch has touched are updated.
     """
 
     n_memories = 1
 
-    def __init__(self, learning_rate, *, alpha=0.0, penalized=(), clip_norm=None, clip_value=None):
+    def __init__(
+        self, learning_rate, *, alpha=0.0, penalized=(), sparse=(), clip_norm=None, clip_value=None
+    ):
         self.learning_rate = learning_rate
-        self.alpha, self.penalized = alpha, penalized
+        self.alpha, self.penalized, self.sparse = alpha, penalized, sparse
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.state = {"rule": type(self).__name__, "n_steps": 0, "learning_rate_factor": 1.0}
 
@@ -67,6 +71,21 @@ class Optimizer:
         for name, weights in parameters.items():
             self.update(name, weights, gradients[name], n_threads)
 
+    def update_rows(self, name, weights, gradient, rho, epsilon, n_threads):
+        """RMSprop on the rows of a ``RowGradient``."""
+        _core.rmsprop(
+            weights,
+            gradient.rows,
+            self.memory(name, weights, "velocities"),
+            gradient.ids,
+            self.memory(name, weights[:, 0], "touched", np.int64),
+            self.state["n_steps"],
+            self.rate,
+            rho,
+            epsilon,
+            n_threads,
+        )
+
     def limit(self, parameters, gradients):
         """Penalty and clipping, in place."""
         if self.alpha:
@@ -96,18 +115,7 @@ class RMSprop(Optimizer):
         if not isinstance(gradient, RowGradient):
             weights = weights.reshape(1, -1)
             gradient = RowGradient(ONLY_ROW, gradient.reshape(1, -1))
-        _core.rmsprop(
-            weights,
-            gradient.rows,
-            self.memory(name, weights, "velocities"),
-            gradient.ids,
-            self.memory(name, weights[:, 0], "touched", np.int64),
-            self.state["n_steps"],
-            self.rate,
-            self.rho,
-            self.epsilon,
-            n_threads,
-        )
+        self.update_rows(name, weights, gradient, self.rho, self.epsilon, n_threads)
 
 
 class SGD(Optimizer):
@@ -118,7 +126,7 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def update(self, name, weights, gradient, n_threads):
-        if isinstance(gradient, RowGradient) and self.momentum == 0:
+        if isinstance(gradient, RowGradient) and (self.momentum == 0 or name in self.sparse):
             weights[gradient.ids] -= weights.dtype.type(self.rate) * gradient.rows
             return
         flat = weights.reshape(-1)
@@ -143,6 +151,10 @@ class Adam(Optimizer):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def update(self, name, weights, gradient, n_threads):
+        if name in self.sparse:
+            # By RMSprop, as momentum would move all rows at each step.
+            self.update_rows(name, weights, gradient, 0.9, self.epsilon**2, n_threads)
+            return
         flat = weights.reshape(-1)
         _core.adam(
             flat,
