@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, mean_squared_error
 from sklearn.pipeline import make_pipeline
 
-from common import BOOK, BOTH
+from common import BOTH
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
 
 
