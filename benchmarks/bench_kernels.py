@@ -8,7 +8,7 @@ On generated ids: batches of 128 sequences of 40 to 500 steps.
 
 import numpy as np
 import pytest
-from machine import training
+from machine import BOOK, RNG, training
 
 from crnn import SimpleRNNClassifier
 from crnn.preprocessing import pad_sequences
@@ -25,14 +25,14 @@ def job(request):
     y = np.arange(len(X)) % 2
     H = request.param
     clf = SimpleRNNClassifier(
-        H, embedding_dim=H, vocabulary_size=10_000, batch_size=BATCH, max_iter=1, n_jobs=1
+        H, embedding_dim=H, vocabulary_size=10_000, batch_size=BATCH, max_iter=1, n_jobs=1, **BOOK
     ).fit(X, y)
     return training(clf, X, y)
 
 
 def test_step(benchmark, job):
     trainer, samples, optimizer = job
-    arguments = *samples, np.arange(BATCH), BATCH, optimizer
+    arguments = *samples, np.arange(BATCH), BATCH, optimizer, RNG
     # Not for ever: once the batch is learnt by heart, its gradients are subnormal and slower.
     benchmark.pedantic(trainer.train_epoch, arguments, rounds=50, warmup_rounds=2)
 
@@ -44,20 +44,20 @@ def test_pack(benchmark, job):
 
 def test_forward(benchmark, job):
     trainer, samples, _ = job
-    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(True)
+    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(RNG)
     benchmark(trainer.network.features, batch, run)
 
 
 def test_backward(benchmark, job):
     trainer, samples, _ = job
-    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(True)
+    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(RNG)
     features, backward = trainer.network.features(batch, run)
     benchmark(backward, np.full_like(features, 1e-3))
 
 
 def test_update(benchmark, job):
     trainer, samples, optimizer = job
-    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(True)
+    batch, run = trainer.pack(samples.sequences, np.arange(BATCH)), trainer.start_pass(RNG)
     rest = samples.targets[:BATCH], samples.weights[:BATCH], BATCH
     _, gradients = trainer.network.gradients(batch, run, trainer.objective, *rest)
     benchmark(optimizer.step, trainer.weights, gradients, 1)

@@ -37,6 +37,8 @@ def neighbour():
 
 def jobs(data_home):
     """Functions of n_jobs by name, each the call that is timed."""
+    from machine import BOOK
+
     from crnn import SimpleRNNClassifier
     from crnn.datasets import fetch_imdb
     from crnn.preprocessing import pad_sequences
@@ -45,7 +47,7 @@ def jobs(data_home):
     X, y = pad_sequences(reviews[:N_TRAIN], maxlen=T), y[:N_TRAIN]
     series = np.random.default_rng(0).normal(size=(N_SERIES, 200, 16)).astype("f4")
     sign = series[:, :, 0].mean(axis=1) > 0
-    options = {"batch_size": BATCH, "max_iter": 1, "random_state": 0}
+    options = BOOK | {"batch_size": BATCH, "max_iter": 1, "random_state": 0}
     text = SimpleRNNClassifier(32, vocabulary_size=V, **options).fit(X[:N_PREDICT], y[:N_PREDICT])
     wide = SimpleRNNClassifier(64, **options)
     return {

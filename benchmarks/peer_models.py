@@ -26,28 +26,31 @@ def parts(n):
 
 class Crnn:
     def __init__(self, weights, threads):
+        from machine import BOOK
+
         from crnn import SimpleRNNClassifier
 
-        self.weights = weights
+        self.weights, n_units = weights, weights["bias"].size
         self.clf = SimpleRNNClassifier(
-            weights["bias"].size, batch_size=BATCH, max_iter=1, shuffle=False, n_jobs=threads
+            n_units, batch_size=BATCH, max_iter=1, shuffle=False, n_jobs=threads, **BOOK
         )
         if "embedding" in weights:
             V, E = weights["embedding"].shape
             self.clf.set_params(vocabulary_size=V, embedding_dim=E)
 
     def load(self, X, y):
-        from machine import training
+        from machine import RNG, training
 
         self.X, self.y = X, y
         self.clf.set_params(warm_start=False, max_iter=1).fit(X[:2], [0, 1])
         self.clf.set_weights(list(self.weights.values()))
         # The step inside of fit, without the checks that a fit makes once.
         self.trainer, self.samples, self.optimizer = training(self.clf, X, y)
+        self.rng = RNG
 
     def train(self, part):
         indices = np.arange(part.start, part.stop)
-        row = self.trainer.train_epoch(*self.samples, indices, BATCH, self.optimizer)
+        row = self.trainer.train_epoch(*self.samples, indices, BATCH, self.optimizer, self.rng)
         return row["loss"]
 
     def predict(self, part):

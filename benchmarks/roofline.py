@@ -16,7 +16,7 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from machine import describe
+from machine import RNG, describe
 from stages import BATCH, prepare
 
 from crnn import _core
@@ -112,7 +112,7 @@ def stages(trainer, samples, optimizer):
     names = ["gather", "dense", "forward", "dense_backward", "backward", "rmsprop"]
     indices = np.arange(BATCH)
     calls = record_calls(
-        names, lambda: trainer.train_epoch(*samples, indices, BATCH, optimizer)
+        names, lambda: trainer.train_epoch(*samples, indices, BATCH, optimizer, RNG)
     )  # in a step: projection then head, paddings then reviews, and backward the other way round
     batch = trainer.pack(samples.sequences, indices)
     E, H = trainer.weights["rnn_0/kernel"].shape

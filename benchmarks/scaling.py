@@ -13,7 +13,7 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from machine import describe, training
+from machine import BOOK, RNG, describe, training
 
 from crnn import SimpleRNNClassifier
 from crnn.datasets import fetch_imdb
@@ -35,7 +35,7 @@ class Steps:
         y = np.arange(len(X)) % 2
         clf = SimpleRNNClassifier(
             units, embedding_dim=units, vocabulary_size=vocabulary_size, batch_size=batch_size,
-            max_iter=1, n_jobs=n_threads, random_state=0,
+            max_iter=1, n_jobs=n_threads, random_state=0, **BOOK,
         )  # fmt: skip
         clf.fit(X[:2], [0, 1])
         self.trainer, self.samples, self.optimizer = training(clf, X, y)
@@ -45,7 +45,7 @@ class Steps:
 
     def run(self, batch):
         start = perf_counter()
-        self.trainer.train_epoch(*self.samples, batch, len(batch), self.optimizer)
+        self.trainer.train_epoch(*self.samples, batch, len(batch), self.optimizer, RNG)
         return 1e3 * (perf_counter() - start)
 
 

@@ -12,7 +12,7 @@ from time import perf_counter
 from types import FunctionType
 
 import numpy as np
-from machine import training
+from machine import BOOK, RNG, training
 
 from crnn import SimpleRNNClassifier, _core
 from crnn.datasets import fetch_imdb
@@ -38,7 +38,7 @@ def prepare(args):
     X, y = pad_sequences(reviews[: args.steps * BATCH], maxlen=500), y[: args.steps * BATCH]
     clf = SimpleRNNClassifier(
         args.units, embedding_dim=args.units, vocabulary_size=10_000, batch_size=BATCH, max_iter=1,
-        n_jobs=args.n_jobs,
+        n_jobs=args.n_jobs, **BOOK,
     ).fit(X, y)  # fmt: skip
     return training(clf, X, y)
 
@@ -49,7 +49,7 @@ def time_steps(trainer, samples, optimizer):
     for start in range(0, len(samples.weights), BATCH):
         indices = np.arange(start, min(start + BATCH, len(samples.weights)))
         begin = perf_counter()
-        trainer.train_epoch(*samples, indices, BATCH, optimizer)
+        trainer.train_epoch(*samples, indices, BATCH, optimizer, RNG)
         times.append(perf_counter() - begin)
     return times
 

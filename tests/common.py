@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import crnn
 import crnn.callbacks
@@ -21,6 +22,20 @@ PUBLIC = {name: getattr(m, name) for m in MODULES for name in m.__all__ if name[
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))  # how often to repeat what depends on chance
 
 
+# The network of the book and how it is trained, but for sizes and epochs.
+BOOK = {
+    "pooling": "last",
+    "mask_zero": False,
+    "recurrent_gain": 1.0,
+    "token_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "optimizer": "rmsprop",
+    "learning_rate": 1e-3,
+    "learning_rate_schedule": "constant",
+}
+BOTH = pytest.mark.parametrize("network", [{}, BOOK], ids=["defaults", "book"])
+
+
 def functions_of(thing):
     """A public function, or the constructor and the methods of a class that crnn itself defines."""
     if not inspect.isclass(thing):
@@ -32,7 +47,7 @@ def functions_of(thing):
 
 
 def small(**options):
-    """A classifier that is fitted within milliseconds."""
+    """A classifier that is fitted within milliseconds: the default network, or ``**BOOK``."""
     defaults = {"units": 6, "embedding_dim": 5, "batch_size": 16, "max_iter": 3, "random_state": 0}
     return SimpleRNNClassifier(**defaults | options)
 

@@ -32,8 +32,9 @@ def data(n=60):
 
 
 def small(**options):
-    defaults = {"vocabulary_size": 9, "batch_size": 20, "max_iter": 4, "random_state": 0}
-    return SimpleRNNClassifier(4, **defaults | options)
+    """A classifier whose fit of n epochs begins like that of more epochs."""
+    defaults = {"learning_rate_schedule": "constant", "vocabulary_size": 9, "batch_size": 20}
+    return SimpleRNNClassifier(4, **defaults | {"max_iter": 4, "random_state": 0} | options)
 
 
 def test_plain_callbacks_see_the_estimator_after_each_epoch():
@@ -421,7 +422,8 @@ def test_names_with_numbers_of_epochs(tmp_path):
 def test_names_with_parameters(tmp_path):
     """Each candidate of a search has a file of its own."""
     X, y = data()
-    clf = small(callbacks=[Checkpoint(tmp_path / "{units}-{learning_rate:.0e}-{epoch}.npz")])
+    path = tmp_path / "{units}-{learning_rate:.0e}-{epoch}.npz"
+    clf = small(learning_rate=1e-3, callbacks=[Checkpoint(path)])
     GridSearchCV(clf, {"units": [2, 3]}, cv=2, n_jobs=2, refit=False).fit(X, y)
     names = {f"{units}-1e-03-{epoch}.npz" for units in (2, 3) for epoch in range(1, 5)}
     assert {path.name for path in tmp_path.iterdir()} == names

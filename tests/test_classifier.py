@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 import common
+from common import BOOK, BOTH
 from crnn import SimpleRNNClassifier
 
 LABELS = {2: np.array(["no", "yes"]), 3: np.array(["a", "b", "c"])}
@@ -70,7 +71,7 @@ def test_nothing_but_paddings(n_classes):
     X, y = np.zeros((30, 9), int), np.arange(30) % n_classes
     masked = small(mask_zero=True).fit(X, y)
     np.testing.assert_array_equal(masked.hidden_states(X), np.zeros((30, 6)))
-    plain = small().fit(X, y)
+    plain = small(mask_zero=False).fit(X, y)
     assert np.ptp(plain.decision_function(X), axis=0).max() < 1e-6
     assert np.abs(plain.hidden_states(X)).min() > 0
 
@@ -84,7 +85,8 @@ def test_history_is_the_weighted_mean_over_samples(n_classes, weighted):
     X, _ = ids()
     y = LABELS[n_classes][np.arange(50) % n_classes]
     weight = np.random.default_rng(1).uniform(0.1, 3, 50) if weighted else None
-    clf = small(learning_rate=1e-9, dtype="float64").fit(X, y, sample_weight=weight)
+    options = BOOK | {"learning_rate": 1e-9, "dtype": "float64"}  # no dropout, and no training
+    clf = small(**options).fit(X, y, sample_weight=weight)
     assert list(clf.history_) == ["loss", "accuracy"]
     wanted = np.average(losses(clf, X, y), weights=weight)
     np.testing.assert_allclose(clf.history_["loss"], [wanted] * 2, rtol=1e-6)
@@ -116,6 +118,7 @@ def test_parts_need_not_hold_all_classes():
     X, _ = ids(60)
     y = np.sort(LABELS[3][np.arange(60) % 3])
     options = {"vocabulary_size": 12, "shuffle": False, "batch_size": 20}
+    options["learning_rate_schedule"] = "constant"  # as it is for parts
     parts = small(**options)
     for part in (slice(0, 20), slice(20, 40), slice(40, 60)):
         parts.partial_fit(X[part], y[part], classes=LABELS[3])
@@ -128,7 +131,8 @@ def test_parts_need_not_hold_all_classes():
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
 def test_training_goes_on_in_another_precision(optimizer, method):
     X, y = ids()
-    clf = small(optimizer=optimizer, warm_start=True).fit(X, y).set_params(dtype="float64")
+    options = BOOK | {"optimizer": optimizer, "warm_start": True}
+    clf = small(**options).fit(X, y).set_params(dtype="float64")
     before = clf.history_["loss"][-1]
     getattr(clf, method)(X, y)
     assert clf.kernel_.dtype == clf.embedding_.dtype == np.float64
@@ -169,19 +173,21 @@ def test_verbose_without_validation_and_after_a_warm_start(capsys):
 # Prediction
 
 
+@BOTH
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("kind", ["tokens", "series"])
-def test_shapes_and_types(kind, n_classes):
+def test_shapes_and_types(kind, n_classes, network):
     X, _ = ids() if kind == "tokens" else series()
     y = LABELS[n_classes][np.arange(50) % n_classes]
-    clf = small(vocabulary_size=12).fit(X, y)
+    clf = small(**network, vocabulary_size=12).fit(X, y)
     K = 1 if n_classes == 2 else n_classes
+    P = 6 if network == BOOK else 3 * 6
     F = 5 if kind == "tokens" else 3
     shapes = {
         "kernel_": (F, 6),
         "recurrent_kernel_": (6, 6),
         "bias_": (6,),
-        "head_kernel_": (6, K),
+        "head_kernel_": (P, K),
         "head_bias_": (K,),
     }
     if kind == "tokens":
@@ -211,19 +217,22 @@ def test_extreme_logits(logit, n_classes):
 
 
 def loop_over(clf, x, mask_zero):
-    """All states of one sequence."""
-    h, path = np.zeros(6), [np.zeros((0, 6))]
+    """All states of one sequence, and what the default head reads of it."""
+    h, path, read = np.zeros(6), [np.zeros((0, 6))], []
     for step in x:
         if not (mask_zero and step == 0):
             inputs = clf.embedding_[step] if hasattr(clf, "embedding_") else step
             h = np.tanh(inputs @ clf.kernel_ + h @ clf.recurrent_kernel_ + clf.bias_)
+            read.append(h)
         path.append(h[None])
-    return np.concatenate(path)
+    read = np.array(read or [h])
+    return np.concatenate(path), np.concatenate([h, read.mean(axis=0), read.max(axis=0)])
 
 
+@BOTH
 @pytest.mark.parametrize("kind", ["plain", "masked", "series"])
-def test_hidden_states_of_lists(kind):
-    options = {"mask_zero": kind == "masked", "dtype": "float64"}
+def test_hidden_states_of_lists(kind, network):
+    options = network | {"mask_zero": kind == "masked", "dtype": "float64"}
     if kind == "series":
         steps, _ = series()
         X = [np.zeros((0, 3)), *(x[i % 7 :] for i, x in enumerate(steps))]
@@ -233,17 +242,19 @@ def test_hidden_states_of_lists(kind):
     clf = small(**options).fit(X, np.arange(len(X)) % 3)
     states = clf.hidden_states(X)
     paths = clf.hidden_states(X, return_sequences=True)
+    pooled = []
     for x, last, path in zip(X, states, paths, strict=True):
-        wanted = loop_over(clf, x, kind == "masked")
+        wanted, pools = loop_over(clf, x, kind == "masked")
+        pooled.append(pools[: len(clf.head_kernel_)])  # of the book only the last state
         np.testing.assert_allclose(path, wanted, rtol=1e-10, atol=1e-14)
         np.testing.assert_allclose(last, wanted[-1] if len(x) else 0, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(
-        clf.decision_function(X), states @ clf.head_kernel_ + clf.head_bias_, rtol=1e-10, atol=1e-14
+        clf.decision_function(X), pooled @ clf.head_kernel_ + clf.head_bias_, rtol=1e-10, atol=1e-14
     )
 
 
 def test_parameters_survive_clone_and_set_params():
-    changed = {"units": 7, "optimizer": "adam", "mask_zero": True, "class_weight": {0: 1, 1: 2}}
+    changed = {"units": 7, "optimizer": "sgd", "pooling": "mean", "class_weight": {0: 1, 1: 2}}
     clf = small(**{"verbose": 0}).set_params(**changed)
     assert clf.get_params().items() >= changed.items()
     assert clone(clf).get_params() == clf.get_params()

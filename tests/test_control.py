@@ -15,7 +15,7 @@ def test_early_stopping_goes_back_to_the_best_epoch(held_out):
     X, y = ids_and_classes()
     clf = small(
         learning_rate=0.02, max_iter=200, early_stopping=True, n_iter_no_change=5, tol=0.01,
-        validation_fraction=0.5 if held_out else 0,
+        validation_fraction=0.5 if held_out else 0, learning_rate_schedule="constant",
     ).fit(X, y)  # fmt: skip
     losses = np.array(clf.history_["val_loss" if held_out else "loss"])
     assert clf.n_iter_ == len(losses) < 200
@@ -53,8 +53,34 @@ def test_learning_rates_by_schedule(optimizer):
         for rate in rates[changing["learning_rate_schedule"]]:
             by_hand.set_params(learning_rate=rate).partial_fit(X, y, classes=[False, True])
         assert_same_weights(clf, by_hand, rtol=1e-4, atol=1e-6)
-        constant = small(max_iter=6, **options).fit(X, y)
+        constant = small(max_iter=6, **options, learning_rate_schedule="constant").fit(X, y)
         assert not np.allclose(clf.kernel_, constant.kernel_, rtol=1e-3)
+
+
+def test_a_linear_rate_falls_with_each_step():
+    X, y = ids_and_classes()
+    options = {"shuffle": False, "batch_size": 40, "learning_rate": 0.1, "vocabulary_size": 9}
+    clf = small(max_iter=2, learning_rate_schedule="linear", **options).fit(X, y)
+    by_hand = small(**options, learning_rate_schedule="constant")
+    for step in range(6):
+        part = slice(step % 3 * 40, step % 3 * 40 + 40)
+        by_hand.set_params(learning_rate=0.1 * (1 - step / 6))
+        by_hand.partial_fit(X[part], y[part], classes=[False, True])
+    assert_same_weights(clf, by_hand, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "held_out", "batch_size", "epochs"),
+    [(10, 0, 4, 200), (30, 0, 4, 200), (800, 0, 8, 20), (2000, 0.5, 10, 20), (40_000, 0, 64, 5)],
+)
+def test_what_auto_stands_for(n, held_out, batch_size, epochs):
+    """Batches of a hundredth of the samples, from 4 to 64; from 5 to 200 epochs of 2,000 steps."""
+    X = np.random.default_rng(0).integers(1, 5, (n, 1))
+    options = {"units": 1, "embedding_dim": 1, "validation_fraction": held_out}
+    clf = small(**options, batch_size="auto", max_iter="auto").fit(X, X[:, 0] > 2)
+    assert clf.n_iter_ == epochs
+    given = small(**options, batch_size=batch_size, max_iter=epochs).fit(X, X[:, 0] > 2)
+    assert_same_weights(clf, given)
 
 
 def test_a_lower_rate_is_tried_before_stopping():
@@ -143,7 +169,7 @@ def test_an_adaptive_schedule_goes_on(part):
 
 def test_a_warm_start_holds_out_the_same_samples():
     X, y = ids_and_classes()
-    options = {"stratify": True, "validation_fraction": 0.3}
+    options = {"stratify": True, "validation_fraction": 0.3, "learning_rate_schedule": "constant"}
     whole = small(max_iter=6, **options).fit(X, y)
     again = small(max_iter=3, **options, warm_start=True).fit(X, y)
     assert_same_weights(whole, pickle.loads(pickle.dumps(again)).fit(X, y))

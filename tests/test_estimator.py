@@ -17,7 +17,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 
-from common import assert_same_weights, interrupt_after, small
+from common import BOOK, BOTH, assert_same_weights, interrupt_after, small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
 from crnn.datasets import make_reviews
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
@@ -99,7 +99,7 @@ def test_mask_zero_makes_padding_nothing():
     np.testing.assert_array_equal(
         masked.predict_proba(X), masked.predict_proba(pad_sequences(X, padding="post"))
     )
-    plain = small(vocabulary_size=12).fit(padded, y)
+    plain = small(vocabulary_size=12, mask_zero=False).fit(padded, y)
     assert np.abs(plain.predict_proba(X) - plain.predict_proba(padded)).max() > 1e-4
 
 
@@ -115,7 +115,8 @@ def test_hidden_states_are_those_of_the_loop(mask_zero):
     X, y = token_lists()
     padded = pad_sequences(X, maxlen=12)
     padded[0, 6] = 0
-    clf = small(vocabulary_size=12, mask_zero=mask_zero, dtype="float64").fit(padded, y)
+    options = BOOK | {"vocabulary_size": 12, "mask_zero": mask_zero, "dtype": "float64"}
+    clf = small(**options).fit(padded, y)
     states = clf.hidden_states(padded, return_sequences=True)
     h = np.zeros((len(X), 6))
     for t, ids in enumerate(padded.T):
@@ -186,13 +187,14 @@ def test_samples_without_weight_do_not_train():
 
 def test_calls_that_continue_one_another():
     X, y = token_lists()
-    whole = small(max_iter=5).fit(X, y)
-    parts = small(max_iter=2, warm_start=True).fit(X, y)
+    constant = {"learning_rate_schedule": "constant"}  # the default one ends with each fit
+    whole = small(max_iter=5, **constant).fit(X, y)
+    parts = small(max_iter=2, warm_start=True, **constant).fit(X, y)
     parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(X, y)
     assert_same_weights(parts, whole)
     assert parts.history_ == whole.history_
     assert parts.n_iter_ == 5
-    again = small()
+    again = small()  # whose parts know of no end
     for _ in range(5):
         again.partial_fit(X, y, classes=[0, 1])
     assert_same_weights(again, whole)
@@ -224,17 +226,19 @@ def test_verbose_prints_a_row_for_each_epoch(capsys):
 # Prediction
 
 
+@BOTH
 @pytest.mark.parametrize("labels", [["no", "yes"], ["a", "b", "c"]])
-def test_predictions_agree_with_one_another(labels):
+def test_predictions_agree_with_one_another(labels, network):
     X, y = token_lists()
     y = np.array(labels)[(y + np.arange(len(y))) % len(labels)]
-    clf = small(vocabulary_size=12).fit(X, y)
+    clf = small(**network, vocabulary_size=12).fit(X, y)
     proba, logits = clf.predict_proba(X), clf.decision_function(X)
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(clf.predict_log_proba(X), np.log(proba), rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(clf.predict(X), clf.classes_[proba.argmax(axis=1)])
     assert logits.shape == ((len(X),) if len(labels) == 2 else (len(X), 3))
-    assert clf.head_kernel_.shape == (6, 1 if len(labels) == 2 else 3)
+    n_pooled = 6 if network == BOOK else 3 * 6
+    assert clf.head_kernel_.shape == (n_pooled, 1 if len(labels) == 2 else 3)
 
 
 def test_log_probabilities_do_not_underflow():

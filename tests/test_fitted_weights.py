@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.neural_network import MLPClassifier
 
-from common import fitted, small
+from common import BOOK, BOTH, fitted, small
 from crnn import SimpleRNNRegressor
 
 X, Y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
@@ -19,9 +19,11 @@ PROPERTIES = {
 }
 
 
-def test_names_and_shapes():
-    clf = small(vocabulary_size=4).fit(X, np.arange(40) % 3)
-    shapes = [(4, 5), (5, 6), (6, 6), (6,), (6, 3), (3,)]
+@BOTH
+def test_names_and_shapes(network):
+    clf = small(**network, vocabulary_size=4).fit(X, np.arange(40) % 3)
+    n_pooled = 6 if network == BOOK else 3 * 6
+    shapes = [(4, 5), (5, 6), (6, 6), (6,), (n_pooled, 3), (3,)]
     assert {name: array.shape for name, array in clf.weights_.items()} == dict(
         zip(PROPERTIES, shapes, strict=True)
     )

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from common import BOOK
 from crnn import SimpleRNNClassifier
 from crnn.datasets import fetch_imdb
 from crnn.preprocessing import pad_sequences
@@ -14,15 +15,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def best_validation_accuracy(n_samples, **options):
+def best_validation_accuracy(n_samples, max_iter=10, **options):
     reviews, y = fetch_imdb(num_words=10_000, return_X_y=True)
     X = pad_sequences(reviews[:n_samples], maxlen=500)
     clf = SimpleRNNClassifier(
         32,
         vocabulary_size=10_000,
         batch_size=128,
+        max_iter=max_iter,
         validation_fraction=0.2,
-        **options,
+        **BOOK | options,
     )
     return max(clf.fit(X, y[:n_samples]).history_["val_accuracy"])
 

@@ -12,7 +12,7 @@ import pytest
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 
-from common import fitted, run_python
+from common import BOOK, BOTH, fitted, run_python
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
 
@@ -38,10 +38,11 @@ def by_skops(model, path):
     return skops_io.loads(data, trusted=[own])
 
 
+@BOTH
 @pytest.mark.parametrize("kind", ["numbers", "text", "objects", "labels", "series"])
 @pytest.mark.parametrize("way", [by_own_format, by_joblib, by_pickle, by_skops])
-def test_the_same_model_again(way, kind, tmp_path):
-    model, X, y = fitted(kind)
+def test_the_same_model_again(way, kind, network, tmp_path):
+    model, X, y = fitted(kind, **network)
     again = way(model, tmp_path / "model.npz")
     assert repr(again) == repr(model)
     assert again.history_ == model.history_
@@ -57,10 +58,10 @@ def test_the_same_model_again(way, kind, tmp_path):
     "options",
     [
         {"class_weight": {0: 1.0, 1: 2, 2: np.float32(0.5)}},
-        {"optimizer": "adam", "dtype": "float64", "clip_norm": np.float64(1)},
+        BOOK | {"dtype": "float64", "clip_norm": np.float64(1)},
         {"optimizer": "sgd", "momentum": 0.5, "scoring": ["accuracy"], "validation_fraction": 0.2},
     ],
-    ids=["class weights", "adam", "lists"],
+    ids=["class weights", "book", "lists"],
 )
 def test_parameters_of_all_kinds(options, tmp_path):
     model, X, _ = fitted(**options)

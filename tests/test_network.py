@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from common import BOOK, BOTH
 from crnn import SimpleRNNClassifier
 from crnn._data import batches
 from crnn._data.sequences import offsets_of, series_sequences, token_sequences
@@ -212,18 +213,21 @@ def test_ten_thousand_steps():
     rng = np.random.default_rng(0)
     X = rng.integers(1, 9, (64, 10_000))
     X[:, -1] = 9 + np.arange(64) % 2
-    clf = SimpleRNNClassifier(8, vocabulary_size=11, learning_rate=0.05, random_state=0)
+    options = BOOK | {"learning_rate": 0.05, "batch_size": 4, "max_iter": 10}
+    clf = SimpleRNNClassifier(8, vocabulary_size=11, random_state=0, **options)
     assert clf.fit(X, X[:, -1] == 9).history_["loss"][-1] < 0.1
     assert clf.score(X, X[:, -1] == 9) == 1
 
 
-def test_memory_does_not_grow_with_the_number_of_samples(monkeypatch):
+@BOTH
+def test_memory_does_not_grow_with_the_number_of_samples(monkeypatch, network):
     monkeypatch.setattr(predictor, "CHUNK_NUMBERS", 10_000)
     X = padded_ids(np.arange(4000) % 100, T=100).astype(np.int32)
     y = np.arange(len(X)) % 2
     peaks = []
     for n in (1000, 4000):
-        clf = SimpleRNNClassifier(4, vocabulary_size=V, max_iter=1, validation_fraction=0.2)
+        options = network | {"vocabulary_size": V, "max_iter": 1, "batch_size": 32}
+        clf = SimpleRNNClassifier(4, **options, validation_fraction=0.2)
         tracemalloc.start()
         clf.fit(X[:n], y[:n])
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -279,7 +283,7 @@ def test_rows_touched_rarely_equal_the_dense_update(make, dtype):
 # Threads, company
 
 
-def trained(n_jobs, dtype, random_state=0):
+def trained(network, n_jobs, dtype, random_state=0):
     """Two epochs on batches that make several tiles, and several chunks of distinct ids."""
     X = padded_ids(np.arange(400) % 25, T=24, vocabulary_size=1000)
     clf = SimpleRNNClassifier(
@@ -289,19 +293,21 @@ def trained(n_jobs, dtype, random_state=0):
         dtype=dtype,
         n_jobs=n_jobs,
         random_state=random_state,
+        **network,
     ).fit(X, X[:, -1] % 2)
     return [*clf.weights_.values(), clf.predict_proba(X)]
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_same_bits_for_the_same_random_state_and_any_threads(dtype):
-    wanted = trained(1, dtype)
+def test_same_bits_for_the_same_random_state_and_any_threads(dtype, network):
+    wanted = trained(network, 1, dtype)
     for n_jobs in (1, 2, 3, 4):
         with threadpool_limits(n_jobs, user_api="openmp"):  # on however few processors
-            again = trained(n_jobs, dtype)
+            again = trained(network, n_jobs, dtype)
         for a, b in zip(again, wanted, strict=True):
             np.testing.assert_array_equal(a, b)
-    for a, b in zip(trained(1, dtype, random_state=1), wanted, strict=True):
+    for a, b in zip(trained(network, 1, dtype, random_state=1), wanted, strict=True):
         assert not np.array_equal(a, b)
 
 

@@ -224,7 +224,7 @@ def test_given_vocabulary():
         ({"a": 3, "b": 4, "c": 3}, "gives the id 3 to both 'a' and 'c'"),
         ({"a": 5, "b": 2}, "got 2 for 'b'"),
         ({"a": "x", "b": 3}, "got 'x' for 'a'"),
-        ({"a": 10000}, "less than max_features=10000"),
+        ({"a": 20000}, "less than max_features=20000"),
     ],
 )
 def test_given_vocabulary_is_checked(vocabulary, message):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common import ROUNDS
+from common import BOOK, ROUNDS
 from crnn import SimpleRNN, SimpleRNNRegressor, _core, _reference
 from crnn.preprocessing import SequenceVectorizer, pad_sequences
 
@@ -49,17 +49,18 @@ def test_a_layer_is_a_loop(B, T, F, H, activation, backwards, dtype, n_jobs, see
 @given(
     n=st.integers(2, 40), H=st.integers(1, 70), F=st.integers(1, 20), n_outputs=st.integers(1, 20),
     activation=st.sampled_from(list(FUNCTIONS)), dtype=st.sampled_from(list(TOLERANCE)),
-    tokens=st.booleans(), seed=st.integers(0, 2**32 - 1),
+    tokens=st.booleans(), seed=st.integers(0, 2**32 - 1), network=st.sampled_from([{}, BOOK]),
 )  # fmt: skip
 def test_a_prediction_has_the_same_bits_alone_and_in_company(
-    n, H, F, n_outputs, activation, dtype, tokens, seed
+    n, H, F, n_outputs, activation, dtype, tokens, seed, network
 ):
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 9, (n, 6)) if tokens else rng.normal(size=(n, 6, F))
     y = rng.normal(size=(n, n_outputs))
+    options = network | {"optimizer": "sgd", "learning_rate": 1e-6, "max_iter": 1}
     model = SimpleRNNRegressor(
         H, embedding_dim=F, vocabulary_size=9 if tokens else None, activation=activation,
-        dtype=dtype, optimizer="sgd", learning_rate=1e-6, max_iter=1, random_state=0,
+        dtype=dtype, random_state=0, **options,
     ).fit(X, y)  # fmt: skip
     together = model.predict(X)
     chosen = rng.permutation(n)[: 1 + n // 3]

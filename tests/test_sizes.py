@@ -5,13 +5,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from common import run_python
+from common import BOTH, run_python
 from crnn import SimpleRNN, SimpleRNNClassifier, _core
 from crnn._data import sequences
 from crnn._data.batches import pack
 from crnn._data.sequences import Sequences
 from crnn._layers import forecast
-from crnn._layers.network import Network, Sizes
+from crnn._layers.network import sizes_of
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
@@ -109,6 +109,7 @@ def test_batches_beyond_the_machine(monkeypatch):
     SimpleRNNClassifier(batch_size=20, max_iter=1).fit(X, y)
 
 
+@BOTH
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize(
@@ -121,17 +122,18 @@ def test_batches_beyond_the_machine(monkeypatch):
     ],
     ids=["words", "states", "both", "units"],
 )
-def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping):
+def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping, network):
     """Neither less than what a fit takes nor far more."""
     X = np.random.default_rng(0).integers(1, V, (400, T)).astype(np.int32)
     options = {"optimizer": optimizer, "momentum": 0.5, "early_stopping": early_stopping}
+    options = network | options
     clf = SimpleRNNClassifier(
         H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
     )
     clf.fit(X[:4], [0, 1, 0, 1])
-    network, n_memories = Network(Sizes(V, E, (H,), 1)), 2 if optimizer == "adam" else 1
-    weights = forecast.of_weights(network.parameters, 4, n_memories, early_stopping)
-    batch = forecast.of_batch(np.full(400, T), B, network, V, 4)
+    layers, n_memories = clf._network(sizes_of(clf.weights_)), 2 if optimizer == "adam" else 1
+    weights = forecast.of_weights(layers.parameters, 4, n_memories, early_stopping)
+    batch = forecast.of_batch(np.full(400, T), B, layers, V, 4)
     tracemalloc.start()
     clf.fit(X, X[:, 0] % 2)
     taken = tracemalloc.get_traced_memory()[1]

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )  # fmt: skip
 from scipy.special import expit, softmax
 
-from common import ROUNDS, interrupt_after
+from common import BOOK, ROUNDS, interrupt_after
 from crnn import SimpleRNNClassifier
 from crnn._layers.network import Network, Sizes
 from crnn._layers.parameters import draw
@@ -90,7 +90,7 @@ class Calls(RuleBasedStateMachine):
         n_jobs=st.sampled_from([1, 2]),
     )
     def begin(self, units, n_classes, kind, batch_size, seed, n_jobs):
-        options = {"optimizer": kind} | OPTIONS[kind]
+        options = BOOK | {"optimizer": kind} | OPTIONS[kind]
         self.clf = SimpleRNNClassifier(
             units, embedding_dim=E, vocabulary_size=V, batch_size=batch_size, random_state=seed,
             dtype="float64", n_jobs=n_jobs, **options,

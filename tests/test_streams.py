@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from common import BOOK
 from crnn import SimpleRNN, SimpleRNNClassifier
 from crnn._layers import simple_rnn
 
@@ -16,8 +17,9 @@ ORDER = [2, 3, 6, 1, 8, 9, 7, 5, 4, 0]  # the permutation that follows the weigh
 
 
 def small(**options):
-    defaults = {"embedding_dim": 4, "vocabulary_size": 5, "max_iter": 1, "learning_rate": 1e-30}
-    return SimpleRNNClassifier(2, **defaults | options)
+    """The network of the book, in which nothing but weights and orders of samples is drawn."""
+    sizes = {"embedding_dim": 4, "vocabulary_size": 5, "max_iter": 1, "learning_rate": 1e-30}
+    return SimpleRNNClassifier(2, **BOOK | sizes | options)
 
 
 X, Y = [[1, 2], [3, 4], [2], [1], [4, 4], [1, 1], [2, 3], [3], [4], [1, 3]], [0, 1] * 5
@@ -41,6 +43,14 @@ def test_first_weights_are_the_first_numbers():
     np.testing.assert_array_equal(rng.permutation(10), ORDER)
     for got, wanted in zip(clf._training["rng"].get_state(), rng.get_state(), strict=True):
         np.testing.assert_array_equal(got, wanted)  # one permutation of the samples an epoch
+
+
+def test_the_gain_is_a_factor_of_the_recurrent_kernel():
+    plain, scaled = small(random_state=0).fit(X, Y), small(random_state=0, recurrent_gain=0.25)
+    scaled.fit(X, Y)
+    np.testing.assert_array_equal(scaled.recurrent_kernel_, plain.recurrent_kernel_ / 4)
+    np.testing.assert_array_equal(scaled.kernel_, plain.kernel_)
+    assert SimpleRNNClassifier().recurrent_gain == 0.5
 
 
 def test_a_stratified_draw_takes_one_number_more():

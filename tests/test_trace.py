@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from common import BOOK
 from crnn import SimpleRNNClassifier
 from plain_network import OPTIMIZERS, Rule, loss_and_gradients
 
@@ -21,7 +22,7 @@ def data(n_classes):
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
 def test_ten_steps(kind, n_classes, dtype, tolerance):
     X, y = data(n_classes)
-    options = {"optimizer": kind} | OPTIMIZERS[kind]
+    options = BOOK | {"optimizer": kind} | OPTIMIZERS[kind]
     clf = SimpleRNNClassifier(
         5,
         embedding_dim=4,
