@@ -46,6 +46,10 @@ NETWORKS = {
         "units": (6, 5, 4), "pooling": "last", "token_dropout": 0.4, "recurrent_gain": 0.8,
         "optimizer": "rmsprop", "learning_rate_schedule": "constant",
     },
+    "pairs": {
+        "bigrams": 50, "bigram_dropout": 0.5, "token_dropout": 0.3, "embedding_dropout": 0.5,
+        "learning_rate_schedule": "linear",
+    },
     "shared padding": {
         "pooling": "last", "mask_zero": False, "token_dropout": 0.3, "word_dropout": 0.2,
         "optimizer": "rmsprop", "vocabulary_size": None,
