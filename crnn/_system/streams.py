@@ -18,12 +18,12 @@ def own_stream(random_state):
 
 
 def draw_kept(rng, shape, rate):
-    """An array that is False with the probability ``rate``, which is rounded to 16 bits.
+    """An array that is False with the probability ``rate``, rounded to 16 bits but not to 1.
 
     Bytes of the stream, as a number in double precision for each would take six times as long.
     """
     drawn = np.frombuffer(rng.bytes(2 * prod(shape)), np.dtype("<u2")).reshape(shape)
-    return drawn >= round(rate * 2**16)
+    return drawn >= min(round(rate * 2**16), 2**16 - 1)
 
 
 @contextmanager
