@@ -1,6 +1,6 @@
 /* What this machine can do at most, and what a tanh costs: compiled by roofline.py where it runs,
  * for the processor it runs on. */
-#include "../crnn/_tanh.h"
+#include "../crnn/_c/tanh.h"
 
 #if defined(__AVX512F__)
 #define WIDTH 64
