@@ -1,16 +1,17 @@
 """The same model in crnn and in each peer, behind one small interface.
 
 A model is made from weights, {"embedding": (V, E), "kernel": (F, H), "recurrent_kernel": (H, H),
-"bias": (H,), "head_kernel": (H, 1), "head_bias": (1,)}, without "embedding" for float series, and
-has
+"bias": (H,), "head_kernel": (P, 1), "head_bias": (1,)}, P the width after pooling, without
+"embedding" for float series, and has
 
 - ``load(X, y)``: take the data, ids (n, T) or series (n, T, F), in the form that it likes best;
-- ``train(part)``: one step of RMSprop on a slice of the data; returns the loss before the step;
+- ``train(part)``: one step of the optimiser on a slice of the data; returns the loss before it;
 - ``predict(part)``: the probabilities of a slice;
 - ``fit(epochs)``: train on 80 % of the data in batches of 128, and validate on the rest.
 
 ``train`` and ``fit`` are None where a peer has none. Nothing is imported before it is used: each
-model runs in a process of its own.
+model runs in a process of its own. Here is the network of the book; ``recipe_models`` has that of
+the text recipe.
 """
 
 import os
@@ -20,8 +21,8 @@ import numpy as np
 BATCH = 128
 
 
-def parts(n):
-    return [slice(i, min(i + BATCH, n)) for i in range(0, n, BATCH)]
+def parts(n, size=BATCH):
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
 class Crnn:
@@ -73,6 +74,13 @@ class Keras:
             import tensorflow
 
             tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        self.model = self.network(keras, weights)
+        self.model.set_weights(list(weights.values()))
+        self.model.compile(
+            self.new_optimizer(keras.optimizers), "binary_crossentropy", metrics=["accuracy"]
+        )
+
+    def network(self, keras, weights):
         layers, shape = [], (None, len(weights["kernel"]))
         if "embedding" in weights:
             layers, shape = [keras.layers.Embedding(*weights["embedding"].shape)], (None,)
@@ -80,11 +88,10 @@ class Keras:
             keras.layers.SimpleRNN(weights["bias"].size),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
-        self.model = keras.Sequential([keras.layers.Input(shape), *layers])
-        self.model.set_weights(list(weights.values()))
-        self.model.compile(
-            keras.optimizers.RMSprop(1e-3), "binary_crossentropy", metrics=["accuracy"]
-        )
+        return keras.Sequential([keras.layers.Input(shape), *layers])
+
+    def new_optimizer(self, optimizers):
+        return optimizers.RMSprop(1e-3)
 
     def load(self, X, y):
         self.X, self.y = X, y[:, None].astype("f4")
@@ -120,7 +127,8 @@ class Torch:
             weights["kernel"].T, weights["recurrent_kernel"].T, weights["bias"],
             np.zeros(H, "f4"), weights["head_kernel"].T, weights["head_bias"],
         ]  # fmt: skip
-        self.rnn, self.head = torch.nn.RNN(F, H, batch_first=True), torch.nn.Linear(H, 1)
+        self.rnn = torch.nn.RNN(F, H, batch_first=True)
+        self.head = torch.nn.Linear(*weights["head_kernel"].shape)
         modules, self.embedding = [self.rnn, self.head], None
         if "embedding" in weights:
             self.embedding = torch.nn.Embedding(*weights["embedding"].shape)
@@ -130,9 +138,11 @@ class Torch:
             for parameter, array in zip(parameters, arrays, strict=True):
                 parameter.copy_(torch.from_numpy(array.copy()))
         self.rnn.bias_hh_l0.requires_grad_(False)  # the model has one bias
+        self.optimizer = self.new_optimizer([p for p in parameters if p.requires_grad])
+
+    def new_optimizer(self, parameters):
         # The epsilon stands outside of the root here, so only the first loss is the same.
-        trained = [p for p in parameters if p.requires_grad]
-        self.optimizer = torch.optim.RMSprop(trained, 1e-3, alpha=0.9)
+        return self.torch.optim.RMSprop(parameters, 1e-3, alpha=0.9)
 
     def load(self, X, y):
         tokens = self.embedding is not None

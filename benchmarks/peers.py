@@ -1,4 +1,7 @@
-"""The IMDB job, and one on float series, in crnn and in each framework that is installed.
+"""Four jobs in crnn and in each framework that is installed.
+
+"imdb" is the network of the book on IMDB reviews, "series" the same on float series, "recipe" the
+network of the text recipe on reviews without its dropouts, "epochs" all of the training on IMDB.
 
 Same data, weights, batches and threads. The models take turns. Each lives in a process of its own,
 which is stopped while others have their turn: thread pools that wait for work burn time with it.
@@ -21,16 +24,21 @@ from time import perf_counter
 import numpy as np
 from machine import describe
 from peer_models import BATCH, MODELS, NEEDS, parts
+from recipe_models import BATCH as RECIPE_BATCH
+from recipe_models import POOLINGS, RECIPE_MODELS
 
 T, V = 500, 10_000
+RECIPE_T = 400
 N_PREDICT = 4096
 SERIES = {"n": 1280, "T": 200, "F": 16, "H": 64}
 STEP, MANY, ONE = f"step of {BATCH}", f"predict {N_PREDICT}", "predict 1"
+# Without ONNX Runtime, which cannot train, and packed sequences, which only leave out paddings.
+TRAINED = ("crnn", "Keras on JAX", "Keras on TensorFlow", "PyTorch")
 
 
-def work(connection, name, weights, threads, data):
+def work(connection, model, weights, threads, data):
     """Serve one model: receive a method and arguments for some calls, send results and seconds."""
-    model = MODELS[name](weights, threads)
+    model = model(weights, threads)
     model.load(*data)
     connection.send([m for m in ("train", "predict", "fit") if getattr(model, m) is not None])
     for method, calls in iter(connection.recv, None):
@@ -67,10 +75,11 @@ class Worker:
         self.process.join()
 
 
-def draw_weights(F, H, rng, embedding=True):
+def draw_weights(F, H, rng, embedding=True, pooled=1):
+    """Weights of a network whose head reads ``pooled`` times as many numbers as there are units."""
     shapes = {"embedding": (V, F)} if embedding else {}
     shapes |= {"kernel": (F, H), "recurrent_kernel": (H, H), "bias": (H,)}
-    shapes |= {"head_kernel": (H, 1), "head_bias": (1,)}
+    shapes |= {"head_kernel": (pooled * H, 1), "head_bias": (1,)}
     weights = {name: rng.uniform(-1, 1, shape) * H**-0.5 for name, shape in shapes.items()}
     if embedding:
         weights["embedding"] *= 0.05 * H**0.5
@@ -79,12 +88,12 @@ def draw_weights(F, H, rng, embedding=True):
     return {name: array.astype("f4") for name, array in weights.items()}
 
 
-def load_imdb(n, data_home):
+def load_imdb(n, data_home, maxlen=T):
     from crnn.datasets import fetch_imdb
     from crnn.preprocessing import pad_sequences
 
     reviews, y = fetch_imdb(data_home=data_home, num_words=V, return_X_y=True)
-    return pad_sequences(reviews[:n], maxlen=T), y[:n]
+    return pad_sequences(reviews[:n], maxlen=maxlen), y[:n]
 
 
 def draw_series(rng):
@@ -93,31 +102,26 @@ def draw_series(rng):
     return X, (X[:, :, 0].mean(axis=1) > 0).astype(np.int64)
 
 
-def start(names, weights, threads, data):
-    return {name: Worker(name, weights, threads, data) for name in names}
+def check(workers, steps, judged):
+    """The probabilities and the first loss must be those of crnn.
 
-
-def check(workers, traced):
-    """The first loss and probabilities must be those of crnn, and ten losses those of one peer.
-
-    Later losses of others are shown, not judged: PyTorch's RMSprop has its epsilon outside of the
-    root, TensorFlow rounds otherwise, and with many units the first steps, which RMSprop makes of
-    full length whatever the gradient, let any rounding grow. A packed network is another model,
-    without paddings.
+    ``judged`` says for how many steps the losses of a model must agree, if not for one. Later ones
+    are shown: PyTorch has the epsilon of its optimisers elsewhere, TensorFlow rounds otherwise,
+    and with many units the first steps, which are of full length whatever the gradient, let any
+    rounding grow.
     """
-    first = slice(0, BATCH)
-    wanted = workers["crnn"].call("predict", [first])[0][0]
+    wanted = workers["crnn"].call("predict", steps[:1])[0][0]
     losses = {}
     for name, worker in workers.items():
-        judged = 0 if name == "PyTorch packed" else 10 if name == traced else 1
+        n = judged.get(name, 1)
         if "predict" in worker.methods:
-            (got,), _ = worker.call("predict", [first])
-            if judged and np.abs(got - wanted).max() > 1e-4:
+            (got,), _ = worker.call("predict", steps[:1])
+            if n and np.abs(got - wanted).max() > 1e-4:
                 raise SystemExit(f"{name} predicts something else than crnn")
         if "train" in worker.methods:
-            losses[name], _ = worker.call("train", parts(10 * BATCH))
+            losses[name], _ = worker.call("train", steps)
             gaps = np.abs(np.subtract(losses[name], losses["crnn"]))
-            if (gaps[:judged] > 1e-4).any():
+            if (gaps[:n] > 1e-4).any():
                 raise SystemExit(f"{name} has losses {losses[name]}, crnn {losses['crnn']}")
             print(f"loss of {name}: {losses[name][0]:.6f}, off by {gaps[0]:.0e} from that of crnn; "
                   f"over ten steps by at most {gaps.max():.0e}")  # fmt: skip
@@ -139,20 +143,23 @@ def measure(workers, jobs, rounds):
     }
 
 
-def compare(names, weights, threads, data, jobs, rounds, traced=None):
-    workers = start(names, weights, threads, data)
+def compare(models, weights, threads, data, jobs, rounds, judged):
+    """Ten losses of each model, and milliseconds of each job; one of the jobs is to train."""
+    workers = {name: Worker(model, weights, threads, data) for name, model in models.items()}
+    steps = next(calls for method, calls in jobs.values() if method == "train")[:10]
     try:
-        return {"losses": check(workers, traced), "milliseconds": measure(workers, jobs, rounds)}
+        losses = check(workers, steps, judged)
+        return {"losses": losses, "milliseconds": measure(workers, jobs, rounds)}
     finally:
         for worker in workers.values():
             worker.stop()
 
 
-def ten_epochs(names, weights, threads, data, epochs):
+def ten_epochs(models, weights, threads, data, epochs):
     """Seconds of all epochs with validation, models in turn, and the best validation accuracy."""
     results = {}
-    for name in names:
-        worker = Worker(name, weights, threads, data)
+    for name, model in models.items():
+        worker = Worker(model, weights, threads, data)
         if "fit" in worker.methods:
             worker.call("fit", [1])  # compiles
             (accuracy,), (seconds,) = worker.call("fit", [epochs])
@@ -181,13 +188,18 @@ def bag_of_words(data_home):
 def show(title, results):
     print(f"\n{title}: median milliseconds (times as long as crnn)")
     print(f"{'':>22}" + "".join(f"{job:>24}" for job in results))
-    for name in MODELS:
+    for name in dict.fromkeys(name for by_name in results.values() for name in by_name):
         cells = []
         for by_name in results.values():
             value = by_name.get(name)
             cells.append(f"{value:13.3f} ({value / by_name['crnn']:7.1f})" if value else "-")
-        if any(cell != "-" for cell in cells):
-            print(f"{name:>22}" + "".join(f"{cell:>24}" for cell in cells))
+        print(f"{name:>22}" + "".join(f"{cell:>24}" for cell in cells))
+    for job, by_name in results.items():
+        peers = [name for name in by_name if name != "crnn"]
+        if peers:
+            fastest = min(peers, key=by_name.get)
+            ratio = by_name[fastest] / by_name["crnn"]
+            print(f"{job}: crnn is {ratio:.1f} times as fast as {fastest}, the fastest peer")
 
 
 def plot(record, path):
@@ -215,13 +227,74 @@ def plot(record, path):
     figure.savefig(path, dpi=120)
 
 
+def imdb(args, models, rng):
+    """The network of the book by units; the record by number of units."""
+    data = load_imdb(N_PREDICT, args.data_home)
+    jobs = {
+        STEP: ("train", parts(24 * BATCH)),
+        MANY: ("predict", 3 * [slice(0, N_PREDICT)]),
+        ONE: ("predict", [slice(i, i + 1) for i in range(100)]),
+    }
+    record = {}
+    for H in args.units:
+        few = H == min(args.units)
+        some = jobs if few else {STEP: jobs[STEP]}
+        # A packed network is another model: its state starts from zero where the text does.
+        judged = {"Keras on JAX": 10 if few else 1, "PyTorch packed": 0}
+        weights = draw_weights(H, H, rng)
+        record[H] = compare(models, weights, args.threads, data, some, args.rounds, judged)
+        show(f"IMDB, {H} units", record[H]["milliseconds"])
+    return record
+
+
+def series(args, models, rng):
+    H, F = SERIES["H"], SERIES["F"]
+    models = {name: model for name, model in models.items() if name in TRAINED}
+    weights = draw_weights(F, H, rng, embedding=False)
+    steps = {STEP: ("train", parts(SERIES["n"]))}
+    record = compare(models, weights, args.threads, draw_series(rng), steps, args.rounds, {})
+    show(f"generated series, {SERIES['T']} x {F}, {H} units", record["milliseconds"])
+    return record
+
+
+def recipe(args, models, rng):
+    """Masked reviews, all poolings side by side, Adam, smaller batches."""
+    models = {name: model for name, model in RECIPE_MODELS.items() if name in models}
+    data = load_imdb(N_PREDICT, args.data_home, RECIPE_T)
+    weights = draw_weights(32, 32, rng, pooled=len(POOLINGS))
+    weights["recurrent_kernel"] *= 0.5  # the recurrent_gain of the recipe
+    jobs = {
+        f"step of {RECIPE_BATCH}": ("train", parts(48 * RECIPE_BATCH, RECIPE_BATCH)),
+        MANY: ("predict", 3 * [slice(0, N_PREDICT)]),
+    }
+    judged = {"Keras on JAX": 10}
+    record = compare(models, weights, args.threads, data, jobs, args.rounds, judged)
+    show("IMDB, the network of the text recipe", record["milliseconds"])
+    return record
+
+
+def epochs(args, models, rng):
+    models = {name: model for name, model in models.items() if name in TRAINED}
+    data = load_imdb(25_000, args.data_home)
+    record = ten_epochs(models, draw_weights(32, 32, rng), args.threads, data, args.epochs)
+    record["bag of words"] = bag_of_words(args.data_home)
+    print(f"\n{args.epochs} epochs on 20,000 reviews, validated on 5,000")
+    for name, row in record.items():
+        print(f"{name:>22}{row['seconds']:9.2f} s   best {row['best_val_accuracy']:.4f}")
+    return record
+
+
+JOBS = {"imdb": imdb, "series": series, "recipe": recipe, "epochs": epochs}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-home", help="folder of IMDB, default CRNN_DATA or ~/crnn_data")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=[*JOBS], help="default all")
     parser.add_argument("--units", type=int, nargs="+", default=[32, 64, 128, 256])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=4, help="timed rounds, default 4")
-    parser.add_argument("--epochs", type=int, default=10, help="of the whole job; 0 leaves it out")
+    parser.add_argument("--epochs", type=int, default=10, help='of the job "epochs", default 10')
     parser.add_argument("--output-dir", type=Path, default="figures", help="default figures")
     args = parser.parse_args()
 
@@ -231,40 +304,16 @@ def main():
         TF_NUM_INTRAOP_THREADS=str(args.threads),
         TF_CPP_MIN_LOG_LEVEL="3",
     )
-    names = [name for name in MODELS if all(find_spec(module) for module in NEEDS[name])]
-    modules = {"numpy", "scipy", "sklearn"}.union(*(NEEDS[name] for name in names))
-    record = {"machine": describe(modules), "threads": args.threads, "imdb": {}}
+    models = {name: model for name, model in MODELS.items() if all(map(find_spec, NEEDS[name]))}
+    modules = {"numpy", "scipy", "sklearn"}.union(*(NEEDS[name] for name in models))
+    record = {"machine": describe(modules), "threads": args.threads}
     print(json.dumps(record["machine"], indent=2))
     rng = np.random.default_rng(0)
-    data = load_imdb(N_PREDICT, args.data_home)
-    jobs = {
-        STEP: ("train", parts(24 * BATCH)),
-        MANY: ("predict", 3 * [slice(0, N_PREDICT)]),
-        ONE: ("predict", [slice(i, i + 1) for i in range(100)]),
-    }
-    for H in args.units:
-        weights = draw_weights(H, H, rng)
-        few = H == min(args.units)
-        some, traced = (jobs, "Keras on JAX") if few else ({STEP: jobs[STEP]}, None)
-        record["imdb"][H] = compare(names, weights, args.threads, data, some, args.rounds, traced)
-        show(f"IMDB, {H} units", record["imdb"][H]["milliseconds"])
-    H, F = SERIES["H"], SERIES["F"]
-    trained = [name for name in names if name not in ("PyTorch packed", "ONNX Runtime")]
-    weights = draw_weights(F, H, rng, embedding=False)
-    steps = {STEP: ("train", parts(SERIES["n"]))}
-    record["series"] = compare(trained, weights, args.threads, draw_series(rng), steps, args.rounds)
-    show(f"generated series, {SERIES['T']} x {F}, {H} units", record["series"]["milliseconds"])
-    if args.epochs:
-        data = load_imdb(25_000, args.data_home)
-        weights = draw_weights(32, 32, rng)
-        record["epochs"] = ten_epochs(trained, weights, args.threads, data, args.epochs)
-        record["epochs"]["bag of words"] = bag_of_words(args.data_home)
-        print(f"\n{args.epochs} epochs on 20,000 reviews, validated on 5,000")
-        for name, row in record["epochs"].items():
-            print(f"{name:>22}{row['seconds']:9.2f} s   best {row['best_val_accuracy']:.4f}")
+    record |= {job: JOBS[job](args, models, rng) for job in args.jobs}
     args.output_dir.mkdir(parents=True, exist_ok=True)
     Path(args.output_dir, "peers.json").write_text(json.dumps(record, indent=2))
-    plot(record, Path(args.output_dir, "peers.png"))
+    if "imdb" in record:
+        plot(record, Path(args.output_dir, "peers.png"))
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def main():
     show_machine(machine, args.threads)
     record = {"machine": describe({"numpy", "scipy"}) | machine, "stages": {}, "loop": {}}
     rng = np.random.default_rng(0)
-    args.n_jobs, args.steps = 1, 4
+    vars(args).update(n_jobs=1, steps=4, vocabulary=10_000, optimizer="rmsprop")
     for H in (32, 64, 128, 256):
         args.units = H
         job = trainer, samples, _ = prepare(args)
