@@ -47,7 +47,7 @@ def prepare(args):
 
 def time_steps(trainer, samples, optimizer):
     """Seconds of each step over the samples in turn."""
-    times, rng = [], np.random.RandomState(0)
+    times = []
     for start in range(0, len(samples.weights), BATCH):
         indices = np.arange(start, min(start + BATCH, len(samples.weights)))
         begin = perf_counter()
