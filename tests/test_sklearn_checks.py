@@ -25,14 +25,14 @@ EXCUSED = {
 
 @parametrize_with_checks(
     [
-        SimpleRNNClassifier(),
-        SimpleRNNClassifier(dtype="float64"),
-        SimpleRNNClassifier(validation_fraction=0.2),
-        SimpleRNNRegressor(),
-        SimpleRNNRegressor(dtype="float64"),
-        SimpleRNNTransformer(),
-        SimpleRNNTransformer(SimpleRNNClassifier(dtype="float64")),
-        SimpleRNNTransformer(SimpleRNNRegressor()),
+        SimpleRNNClassifier(max_iter=20),
+        SimpleRNNClassifier(max_iter=5, dtype="float64"),
+        SimpleRNNClassifier(max_iter=5, validation_fraction=0.2),
+        SimpleRNNRegressor(max_iter=5),
+        SimpleRNNRegressor(max_iter=5, dtype="float64"),
+        SimpleRNNTransformer(),  # the pure defaults: up to 200 epochs, too many for all of these
+        SimpleRNNTransformer(SimpleRNNClassifier(max_iter=5, dtype="float64")),
+        SimpleRNNTransformer(SimpleRNNRegressor(max_iter=5)),
     ],
     expected_failed_checks=lambda estimator: EXCUSED[type(estimator).__name__],
 )
