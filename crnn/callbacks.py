@@ -180,7 +180,8 @@ class Checkpoint(_Monitor):
     >>> from crnn.callbacks import Checkpoint
     >>> X, y = [[3, 1, 2], [2, 3], [1, 3, 3, 2], [1, 2]] * 10, [1, 0, 1, 0] * 10
     >>> with TemporaryDirectory() as folder:
-    ...     clf = SimpleRNNClassifier(8, callbacks=[Checkpoint(f"{folder}/model.npz")]).fit(X, y)
+    ...     saving = [Checkpoint(f"{folder}/model.npz")]
+    ...     clf = SimpleRNNClassifier(8, max_iter=10, callbacks=saving).fit(X, y)
     ...     SimpleRNNClassifier.load(f"{folder}/model.npz").n_iter_
     10
     """

@@ -20,7 +20,7 @@ from crnn import SimpleRNNClassifier, TrainingHistoryDisplay
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=30, help="default 30")
+    parser.add_argument("--epochs", type=int, default=20, help="default 20")
     parser.add_argument(
         "--output-dir", type=Path, default="figures", help="folder for the figure, default figures"
     )
@@ -34,12 +34,7 @@ def main():
     print(f"{len(X_train)} images to train on, {len(X_test)} to test on, each {X.shape[1:]}")
 
     clf = SimpleRNNClassifier(
-        units=64,
-        learning_rate=2e-3,
-        batch_size=32,
-        max_iter=args.epochs,
-        validation_fraction=0.2,
-        random_state=0,
+        units=64, max_iter=args.epochs, validation_fraction=0.2, random_state=0
     )
     clf.fit(X_train, y_train)
     history = clf.history_

@@ -76,12 +76,17 @@ def train(X, y, seed, args):
     """The fitted model, and the seconds per epoch."""
     clf = SimpleRNNClassifier(
         units=args.units,
+        pooling="last",
         embedding_dim=32,
         vocabulary_size=MAX_FEATURES,
         activation="tanh",
         mask_zero=False,
+        recurrent_gain=1.0,
+        token_dropout=0.0,
+        embedding_dropout=0.0,
         optimizer="rmsprop",
         learning_rate=1e-3,
+        learning_rate_schedule="constant",
         batch_size=args.batch_size,
         max_iter=args.epochs,
         validation_fraction=0.2,

@@ -36,8 +36,11 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
     """Classify sequences with an embedding, a simple recurrent layer and a dense head.
 
     Reads token ids or float series step by step, ``h_t = f(x_t W + b + h_{t-1} U)``, and classifies
-    by the last state: one sigmoid output for two classes, a softmax for more, and a sigmoid for
-    each label of multilabel y. The defaults are those of Keras's SimpleRNN.
+    by the pooled states: one sigmoid output for two classes, a softmax for more, and a sigmoid for
+    each label of multilabel y. The network of the book and its training are ``pooling="last",
+    mask_zero=False, recurrent_gain=1.0, token_dropout=0.0, embedding_dropout=0.0,
+    optimizer="rmsprop", learning_rate=1e-3, learning_rate_schedule="constant", batch_size=128,
+    max_iter=10``.
 
     Parameters
     ----------

@@ -110,8 +110,8 @@ PARAMETERS = """
     dtype : {"float32", "float64"}, default="float32"
         Precision of weights and computation.
     random_state : int, RandomState instance or None, default=None
-        Determines the initial weights and the order of the samples. Pass an int for reproducible
-        results.
+        Determines the initial weights, the order of the samples and what dropout leaves out. Pass
+        an int for reproducible results.
     n_jobs : int, default=None
         Number of threads. None means 1 unless in a ``joblib.parallel_config``, -1 means all
         processors; never more than there are processors, or than OMP_NUM_THREADS and

@@ -20,7 +20,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
     """Predict numbers from sequences with an embedding, a recurrent layer and a dense head.
 
     Reads token ids or float series step by step, ``h_t = f(x_t W + b + h_{t-1} U)``, and predicts
-    one or several numbers from the last state, minimising the squared error. Training is slow
+    one or several numbers from the pooled states, minimising the squared error. Training is slow
     unless targets are of about unit scale: see scikit-learn's TransformedTargetRegressor.
 
     Parameters
