@@ -236,11 +236,11 @@ def test_files_that_are_not_what_they_say(kind, tmp_path):
 
 
 def test_every_byte_counts(tmp_path):
-    """One bit of each byte is flipped; each cut of the file is refused as well."""
+    """One bit of every third byte is flipped; each cut of the file is refused as well."""
     path = tmp_path / "model.npz"
     SimpleRNNClassifier(1, embedding_dim=1, max_iter=1).fit([[1], [2]], [0, 1]).save(path)
     whole = path.read_bytes()
-    for place in range(len(whole)):
+    for place in range(0, len(whole), 3):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)

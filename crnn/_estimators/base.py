@@ -2,13 +2,11 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer_names
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -16,37 +14,28 @@ from sklearn.utils.validation import (
 )
 
 from crnn._constraints import (
-    DTYPE,
-    N_JOBS,
-    RANDOM_STATE,
-    SHARE,
-    SIZE,
-    Interval,
-    Names,
-    OneOrSeveral,
     several,
 )
-from crnn._core import ACTIVATIONS
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
+from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network, Sizes, sizes_of
 from crnn._layers.parameters import as_arrays, check_shapes, draw
-from crnn._layers.pooling import POOLINGS
 from crnn._layers.predictor import Predictor
 from crnn._saving.checks import check_fitted
 from crnn._saving.model_file import load, save
 from crnn._saving.snapshot import on_snapshot
 from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
-from crnn._system.sklearn_private import StrOptions, check_sample_weight
+from crnn._system.sklearn_private import check_sample_weight
 from crnn._system.streams import own_stream
 from crnn._system.threads import n_threads_for
 from crnn._training.fit import Fit, working_copy
 from crnn._training.listeners import callbacks_of
-from crnn._training.optimizers import SGD, Adam, RMSprop
+from crnn._training.optimizers import OPTIMIZERS
 from crnn._training.plan import (
     FitProgress,
     begin_plan,
@@ -69,8 +58,6 @@ from crnn._typing import (
     validated,
 )
 
-OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
-
 
 class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     """Embedding -> simple recurrent layer -> dense head, trained in epochs.
@@ -92,47 +79,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
         ) -> float: ...
 
-    _parameter_constraints = {
-        "units": [OneOrSeveral(*SIZE)],
-        "bidirectional": ["boolean"],
-        "pooling": [OneOrSeveral(StrOptions(set(POOLINGS)), distinct=True)],
-        "embedding_dim": SIZE,
-        "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
-        "bigrams": [Interval(Integral, 0, MOST_IDS, closed="both")],
-        "input": [StrOptions({"auto", "tokens", "series"})],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "mask_zero": ["boolean"],
-        "recurrent_gain": [Interval(Real, 0, None, closed="left")],
-        "token_dropout": SHARE,
-        "embedding_dropout": SHARE,
-        "word_dropout": SHARE,
-        "bigram_dropout": SHARE,
-        "dropout": SHARE,
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions({"constant", "linear", "invscaling", "adaptive"})],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "nesterovs_momentum": ["boolean"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "clip_value": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [*SIZE, StrOptions({"auto"})],
-        "max_iter": [*SIZE, StrOptions({"auto"})],
-        "shuffle": ["boolean"],
-        "validation_fraction": SHARE,
-        "stratify": ["boolean"],
-        "scoring": [Names(set(get_scorer_names())), dict, None],
-        "early_stopping": ["boolean"],
-        "n_iter_no_change": SIZE,
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "callbacks": [list, tuple, None],
-        "warm_start": ["boolean"],
-        "dtype": DTYPE,
-        "random_state": RANDOM_STATE,
-        "n_jobs": N_JOBS,
-        "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
-    }
+    _parameter_constraints = PARAMETER_CONSTRAINTS
 
     def __init__(
         self,

@@ -169,6 +169,9 @@ class Adam(Optimizer):
         )
 
 
+OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
+
+
 def _dense(gradient, weights):
     if not isinstance(gradient, RowGradient):
         return gradient.reshape(-1)
