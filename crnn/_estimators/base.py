@@ -358,7 +358,9 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         if not resume:
             model._prepare(raw, y)
         model._check_continuation(raw)
-        samples, validation = split(model, X, raw, y, weights, X_val, y_val)
+        samples = model._samples(raw, y, weights)
+        samples, validation = split(model, samples, X, raw, y, X_val, y_val)
+        samples = model._weighed(samples)
         if not resume:
             begin_plan(model, n_epochs_of(self.max_iter, self.batch_size, len(samples.weights)))
         check_plan(model, fingerprint(samples, validation))

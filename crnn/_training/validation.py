@@ -21,21 +21,20 @@ class Validation(NamedTuple):
     weights: np.ndarray
 
 
-def split(model, X, raw, y, weights, X_val, y_val):
+def split(model, samples, X, raw, y, X_val, y_val):
     """The samples to train on, and a ``Validation`` or None."""
-    samples = model._samples(raw, y, weights)
     if (X_val is None) != (y_val is None):
         absent = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val must be passed together, but {absent} is None.")
     if X_val is not None:
-        return model._weighed(samples), _passed(model, X_val, y_val)
+        return samples, _passed(model, X_val, y_val)
     if model.validation_fraction == 0:
         if model.scoring is not None:
             raise ValueError(
                 f"scoring={model.scoring!r} measures validation data, but there are none; "
                 "set validation_fraction, or pass X_val and y_val to fit."
             )
-        return model._weighed(samples), None
+        return samples, None
     train, test = _places(model, y)
     held_out = samples.take(test)
     if not held_out.weights.any():
@@ -48,7 +47,7 @@ def split(model, X, raw, y, weights, X_val, y_val):
         held_out = held_out._replace(weights=np.ones_like(held_out.weights))
     seen = _cut(X, raw, test) if model.scoring is not None else None
     validation = Validation(held_out.scaled(model.dtype), seen, y[test], held_out.weights)
-    return model._weighed(samples.take(train)), validation
+    return samples.take(train), validation
 
 
 def _passed(model, X_val, y_val):
