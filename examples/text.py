@@ -127,17 +127,15 @@ def compare(train, test, args):
 
 
 def save_figure(rows, title, path):
-    names, seconds, accuracies = zip(*rows[::-1], strict=True)
     figure, axes = plt.subplots(figsize=(9, 0.5 * len(rows) + 1.2), layout="constrained")
-    bars = axes.barh(
-        names, accuracies, color=["C0" if "network" in name else "0.6" for name in names]
-    )
-    axes.bar_label(
-        bars, [f"{a:.3f}, {s:.0f} s" for a, s in zip(accuracies, seconds, strict=True)], padding=4
-    )
-    axes.set(
-        xlabel="test accuracy", title=title, xlim=(min(accuracies) - 0.05, max(accuracies) + 0.03)
-    )
+    for place, (name, seconds, accuracy) in enumerate(rows[::-1]):
+        axes.plot(accuracy, place, "o", color="C0" if "network" in name else "0.5", markersize=9)
+        label = f"{accuracy:.3f}, {seconds:.0f} s"
+        axes.annotate(label, (accuracy, place), (10, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(rows)), [name for name, *_ in rows[::-1]])
+    axes.set(xlabel="test accuracy, and seconds of training", title=title)
+    axes.margins(x=0.35, y=0.1)
+    axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
