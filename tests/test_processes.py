@@ -135,7 +135,8 @@ def test_a_model_predicts_while_it_is_fitted_again():
     """All of a prediction is by the model before, or all of it by the model after."""
     X, y = data()
     targets = np.array(["a", "b"])[y], np.array(["c", "d", "e"])[X[:, 0] % 3]
-    clf = SimpleRNNClassifier(8, learning_rate=0.01, vocabulary_size=50, random_state=0)
+    options = {"learning_rate": 0.01, "vocabulary_size": 50, "batch_size": 32, "max_iter": 5}
+    clf = SimpleRNNClassifier(8, **options, random_state=0)
     wanted = [clf.fit(X, target).predict(X[:50]) for target in targets]
     over = threading.Event()
 
