@@ -118,7 +118,7 @@ def test_parts_need_not_hold_all_classes():
     X, _ = ids(60)
     y = np.sort(LABELS[3][np.arange(60) % 3])
     options = {"vocabulary_size": 12, "shuffle": False, "batch_size": 20}
-    options["learning_rate_schedule"] = "constant"  # as it is for parts
+    options["learning_rate_schedule"] = "constant"  # as in partial_fit
     parts = small(**options)
     for part in (slice(0, 20), slice(20, 40), slice(40, 60)):
         parts.partial_fit(X[part], y[part], classes=LABELS[3])

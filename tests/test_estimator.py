@@ -187,14 +187,14 @@ def test_samples_without_weight_do_not_train():
 
 def test_calls_that_continue_one_another():
     X, y = token_lists()
-    constant = {"learning_rate_schedule": "constant"}  # the default one ends with each fit
+    constant = {"learning_rate_schedule": "constant"}  # the default falls to 0 in each fit
     whole = small(max_iter=5, **constant).fit(X, y)
     parts = small(max_iter=2, warm_start=True, **constant).fit(X, y)
     parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=3).fit(X, y)
     assert_same_weights(parts, whole)
     assert parts.history_ == whole.history_
     assert parts.n_iter_ == 5
-    again = small()  # whose parts know of no end
+    again = small()  # partial_fit keeps the rate constant
     for _ in range(5):
         again.partial_fit(X, y, classes=[0, 1])
     assert_same_weights(again, whole)

@@ -72,7 +72,7 @@ def test_training_in_parts():
     texts, y = make_reviews(300, random_state=0)
     vectorizer = HashingSequenceVectorizer(n_features=500, maxlen=30)
     options = {"vocabulary_size": 500, "batch_size": 50, "random_state": 0, "shuffle": False}
-    options["learning_rate_schedule"] = "constant"  # as it is for parts
+    options["learning_rate_schedule"] = "constant"  # as in partial_fit
     whole = make_pipeline(vectorizer, SimpleRNNClassifier(8, max_iter=1, **options)).fit(texts, y)
     parts = SimpleRNNClassifier(8, **options)
     for start in range(0, 300, 100):

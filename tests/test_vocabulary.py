@@ -30,7 +30,7 @@ def test_a_rare_id_does_not_fail_a_fold():
 @pytest.mark.parametrize("mask_zero", [False, True])
 def test_the_unknown_word_is_a_row_of_zeros(mask_zero):
     """Training and prediction are those of a vocabulary of the ids that fit has seen."""
-    options = {"mask_zero": mask_zero, "embedding_dropout": 0.0}  # drawn for the unknown word too
+    options = {"mask_zero": mask_zero, "embedding_dropout": 0.0}  # it draws for unknown words too
     opened = small(**options).fit(X, Y)
     strict = small(**options, vocabulary_size=4).fit(X, Y)
     assert opened.embedding_.shape == (5, 5)
