@@ -259,7 +259,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             return self._run(X, Predictor.last_states)
         check_is_fitted(self)
         raw = read(self, X, reset=False)
-        sequences = self._sequences(raw, keep_pads=True)
+        network = self._network_of(self.weights_)
+        sequences = self._sequences(raw, network, keep_pads=True)
         sizes = sizes_of(self.weights_)
         memory.require(
             forecast.of_states(
@@ -268,7 +269,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             f"States after {len(raw.values)} timesteps",
             "Pass fewer sequences at a time, or shorter ones.",
         )
-        states = self._compute(Predictor.every_state, sequences)
+        states = self._compute(network, Predictor.every_state, sequences)
         if self.mask_zero and sequences.are_tokens:
             kept = raw.values != 0
             states = states[kept] if len(states) == len(kept) else states
@@ -516,9 +517,10 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         return OPTIMIZERS[self.optimizer](self.learning_rate, **options)
 
     def _samples(self, raw, y, weights):
-        return Samples(self._sequences(raw), self._objective().encode(y, self.dtype), weights)
+        sequences = self._sequences(raw, self._network_of(self.weights_))
+        return Samples(sequences, self._objective().encode(y, self.dtype), weights)
 
-    def _sequences(self, raw, keep_pads=False):
+    def _sequences(self, raw, network, keep_pads=False):
         tokens = hasattr(self, "embedding_")
         sequences = as_sequences(
             raw,
@@ -528,7 +530,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             n_features=len(self.weights_["rnn_0/kernel"]),
             mask_zero=self.mask_zero,
             dtype=self.dtype,
-            keep_pads=keep_pads or not self._network_of(self.weights_).counts_pads,
+            keep_pads=keep_pads or not network.counts_pads,
         )
         bigrams = len(self.weights_.get("bigrams", ()))
         return sequences.with_bigrams(bigrams) if bigrams else sequences
@@ -551,12 +553,11 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     def _run(self, X, method):
         check_is_fitted(self)
-        sequences = self._sequences(read(self, X, reset=False))
-        return self._compute(method, sequences)
+        network = self._network_of(self.weights_)
+        return self._compute(network, method, self._sequences(read(self, X, reset=False), network))
 
-    def _compute(self, method, sequences):
+    def _compute(self, network, method, sequences):
         weights = as_arrays(self.weights_, self.dtype)
-        network = self._network_of(weights)
         out = method(Predictor(network, weights, n_threads_for(self.n_jobs)), sequences)
         if not np.isfinite(out).all():
             raise ValueError(

@@ -21,14 +21,8 @@ class Bidirectional:
         self.back = Recurrent(
             f"{name}/backward", n_features, units, activation, ties=True, **options
         )
-
-    @property
-    def width(self):
-        return 2 * self.ahead.width
-
-    @property
-    def parameters(self):
-        return self.ahead.parameters | self.back.parameters
+        self.width = 2 * units
+        self.parameters = self.ahead.parameters | self.back.parameters
 
     def forward(self, steps, run):
         if not self.pooling:

@@ -20,10 +20,7 @@ class Bigrams:
 
     def __init__(self, n_buckets, dim, dropout=0.0):
         self.shape, self.dropout = (n_buckets, dim), dropout
-
-    @property
-    def parameters(self):
-        return {self.name: Parameter(self.shape, zeros, sparse=True)}
+        self.parameters = {self.name: Parameter(self.shape, zeros, sparse=True)}
 
     def forward(self, steps, run):
         table, (ids, rows) = run.weights[self.name], steps.batch.bigrams

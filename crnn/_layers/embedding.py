@@ -23,10 +23,7 @@ class Embedding:
         self.shape = vocabulary_size, dim
         self.open_vocabulary = open_vocabulary
         self.dropout, self.word_dropout = dropout, word_dropout
-
-    @property
-    def parameters(self):
-        return {self.name: Parameter(self.shape, self._initial)}
+        self.parameters = {self.name: Parameter(self.shape, self._initial)}
 
     def _initial(self, rng, shape):
         if not self.open_vocabulary:

@@ -17,10 +17,7 @@ class Head:
 
     def __init__(self, n_features, n_outputs):
         self.shape = n_features, n_outputs
-
-    @property
-    def parameters(self):
-        return {
+        self.parameters = {
             "head/kernel": Parameter(self.shape, glorot_uniform, penalized=True),
             "head/bias": Parameter(self.shape[1:], zeros),
         }

@@ -78,6 +78,11 @@ class Network:
             self.enter.append(Bigrams(sizes.bigrams, sizes.n_features, bigram_dropout))
         self.layers = [*self.enter, *self.recurrent, Pooling(pooling), Dropout(dropout)]
         self.head = Head(F * len(pooling), sizes.n_outputs)
+        # The table of all parameters, by name and in the order of Keras.
+        self.parameters = {}
+        for layer in (*self.layers, self.head):
+            self.parameters |= layer.parameters
+        self.shapes = {name: parameter.shape for name, parameter in self.parameters.items()}
 
     @property
     def counts_pads(self):
@@ -88,18 +93,6 @@ class Network:
         """
         [*more, last] = self.enter[1:] + self.recurrent
         return not more and isinstance(last, Recurrent) and last.pooling == ("last",)
-
-    @property
-    def parameters(self):
-        """The table of all parameters, by name and in the order of Keras."""
-        table = {}
-        for layer in (*self.layers, self.head):
-            table |= layer.parameters
-        return table
-
-    @property
-    def shapes(self):
-        return {name: parameter.shape for name, parameter in self.parameters.items()}
 
     def features(self, batch, run):
         """Input of the head (B, P), and the way back."""

@@ -57,14 +57,13 @@ class Recurrence:
     ):
         """States of the batch, all of them if kept, and their ``Summary``."""
         B, H = len(initial_rows), len(self.bias)
-        n_maxima = B if maxima else 0
         states = self.array("states", offsets[-1] + B if keep_states else 2 * B, H)
-        summary = Summary(
-            self.array("last", B, H),
-            self.array("sums", B if sums else 0, H),
-            self.array("maxima", n_maxima, H),
-            self.workspace.array("at", (n_maxima, H), np.int32),
-        )
+        summary = of_last(self.array("last", B, H))
+        if sums:
+            summary = summary._replace(sums=self.array("sums", B, H))
+        if maxima:
+            at = self.workspace.array("at", (B, H), np.int32)
+            summary = summary._replace(maxima=self.array("maxima", B, H), at=at)
         _core.forward(
             table,
             rows,

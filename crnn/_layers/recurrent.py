@@ -25,18 +25,12 @@ class Recurrent:
         self.name, self.shape, self.activation = name, (n_features, units), activation
         self.gain, self.ties = gain, ties
         self.pooling = pooling  # names; () gives the states after every step
-
-    @property
-    def width(self):
-        return self.shape[1]
-
-    @property
-    def parameters(self):
         F, H = self.shape
-        return {
-            f"{self.name}/kernel": Parameter((F, H), glorot_uniform, penalized=True),
-            f"{self.name}/recurrent_kernel": Parameter((H, H), self._orthogonal, penalized=True),
-            f"{self.name}/bias": Parameter((H,), zeros),
+        self.width = H
+        self.parameters = {
+            f"{name}/kernel": Parameter((F, H), glorot_uniform, penalized=True),
+            f"{name}/recurrent_kernel": Parameter((H, H), self._orthogonal, penalized=True),
+            f"{name}/bias": Parameter((H,), zeros),
         }
 
     def _orthogonal(self, rng, shape):
@@ -55,14 +49,14 @@ class Recurrent:
         states, summary = recurrence.forward(
             table, steps.rows, batch.offsets, starts, batch.pads, run.training, mean, maximum
         )
-        n_steps = np.maximum(np.diff(batch.offsets), 1).astype(table.dtype)[:, None]
         pooled = {"last": summary.last, "mean": summary.sums, "max": summary.maxima}
         if mean:
+            n_steps = np.maximum(np.diff(batch.offsets), 1).astype(table.dtype)[:, None]
             pooled["mean"] = summary.sums / n_steps
 
         def backward(grads):
             grads = Summary(
-                grads.get("last", np.zeros_like(summary.last)),
+                grads["last"] if "last" in grads else np.zeros_like(summary.last),
                 grads["mean"] / n_steps if mean else summary.sums,
                 grads["max"] if maximum else summary.maxima,
                 summary.at,
@@ -139,8 +133,10 @@ def _shared_rows(steps):
 def _walk(recurrence, batch, table):
     """States h_0, h_1, ... of the walk through as many paddings as any sequence has."""
     P = int(batch.pads.max(initial=0))
-    rows = np.full(P, batch.rows[-1] if P else 0, np.int32)
     start = np.zeros((1, table.shape[1]), table.dtype)
+    if P == 0:
+        return start
+    rows = np.full(P, batch.rows[-1], np.int32)
     return recurrence.forward(
         table, rows, np.array([0, P]), start, np.zeros(1, np.int32), keep_states=True
     )[0]

@@ -13,15 +13,13 @@ class Workspace:
     never meet.
     """
 
-    def __init__(self):
-        self._buffers = {}
-        self._prefix = ""
+    def __init__(self, buffers=None, prefix=""):
+        self._buffers = {} if buffers is None else buffers
+        self._prefix = prefix
 
     def scope(self, name):
         """The part of the workspace that belongs to ``name``."""
-        inner = Workspace()
-        inner._buffers, inner._prefix = self._buffers, f"{self._prefix}{name}/"
-        return inner
+        return Workspace(self._buffers, f"{self._prefix}{name}/")
 
     def array(self, name, shape, dtype):
         """An uninitialised array; it shares memory with the last one of the same name."""
