@@ -62,6 +62,7 @@ class Network:
         dropout=0.0,
         bigram_dropout=0.0,
     ):
+        self.sizes = sizes
         V, F = sizes.vocabulary_size, sizes.n_features
         enter = SeriesInput()
         if V is not None:

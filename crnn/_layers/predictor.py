@@ -6,7 +6,6 @@ from functools import partial, wraps
 import numpy as np
 
 from crnn._data.batches import pack
-from crnn._layers.network import sizes_of
 from crnn._layers.recurrence import TILE
 from crnn._layers.steps import Pass
 from crnn._layers.workspace import Workspace
@@ -40,7 +39,6 @@ class Predictor:
 
     def __init__(self, network, weights, n_threads):
         self.network, self.weights, self.n_threads = network, weights, n_threads
-        self.sizes = sizes_of(weights)
         self.workspace = Workspace()
         self.cancelled = False
 
@@ -50,8 +48,8 @@ class Predictor:
     def pack(self, sequences, indices):
         buffers = self.workspace.scope("batch")
         return pack(
-            sequences, indices, buffers, TILE, self.n_threads, self.sizes.vocabulary_size,
-            self.sizes.bigrams,
+            sequences, indices, buffers, TILE, self.n_threads, self.network.sizes.vocabulary_size,
+            self.network.sizes.bigrams,
         )  # fmt: skip
 
     def start_pass(self, rng=None):

@@ -57,7 +57,7 @@ class Recurrence:
     ):
         """States of the batch, all of them if kept, and their ``Summary``."""
         B, H = len(initial_rows), len(self.bias)
-        states = self.array("states", offsets[-1] + B if keep_states else 2 * B, H)
+        states = self.array("states", int(offsets[-1]) + B if keep_states else 2 * B, H)
         summary = of_last(self.array("last", B, H))
         if sums:
             summary = summary._replace(sums=self.array("sums", B, H))
@@ -94,7 +94,7 @@ class Recurrence:
         work = self.array("work", *_core.backward_work(B, TILE, H, n_rows))
         if rows is None:
             # Takes the place of the table, which has served and is still in the caches.
-            grad_table = self.array("table", offsets[-1], H)
+            grad_table = self.array("table", int(offsets[-1]), H)
         else:
             grad_table = self.array("grad_table", n_rows, H)
         grad_initial = self.array("grad_initial", B, H)

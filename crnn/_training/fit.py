@@ -128,7 +128,7 @@ class Fit:
     def _require_memory(self):
         trainer, lengths = self.trainer, self.samples.sequences.lengths
         itemsize = np.dtype(self.model.dtype).itemsize
-        size = trainer.network, trainer.sizes.vocabulary_size, itemsize
+        size = trainer.network, trainer.network.sizes.vocabulary_size, itemsize
         memory.require(
             forecast.of_batch(lengths, self.batch_size, *size),
             f"The longest batch of {min(self.batch_size, len(lengths))} samples",
