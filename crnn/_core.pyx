@@ -855,7 +855,8 @@ def softmax_cross_entropy(
                 total += exp(logits[i, j] - largest)
             for j in range(K):
                 grad_logits[i, j] = <floating> (
-                    weights[i] * (exp(logits[i, j] - largest) / total - (j == targets[i])) / normalizer)
+                    weights[i] * (exp(logits[i, j] - largest) / total - (j == targets[i]))
+                    / normalizer)
             loss += weights[i] * (log(total) + largest - logits[i, targets[i]])
             correct += weights[i] * (best == targets[i])
     return loss, correct
