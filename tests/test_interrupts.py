@@ -213,7 +213,9 @@ clf.set_params(max_iter=1).fit(X[:4], y[:4]).partial_fit(X[:4], y[:4]).predict(X
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no Ctrl-C on Windows")
 @pytest.mark.parametrize("what", ["fit", "predict"])
-@pytest.mark.parametrize(("units", "n_jobs"), [(8, 1), (32, 2), (512, 2)])
+@pytest.mark.parametrize(
+    ("units", "n_jobs"), [(8, 1), pytest.param(32, 2, marks=pytest.mark.slow), (512, 2)]
+)
 def test_ctrl_c_is_answered(what, units, n_jobs):
     """At 512 units a batch takes seconds; at 8 the signal comes between two small ones."""
     script = LONG.format(units=units, n_jobs=n_jobs, what=what, delay=0.7)
