@@ -9,19 +9,19 @@ from statistics import mean, median
 from time import perf_counter
 
 import numpy as np
+from machine import BOOK
 
 from crnn import SimpleRNNClassifier
 from crnn.datasets import fetch_imdb
 from crnn.preprocessing import SequenceVectorizer
 
-BOOK = {
-    "pooling": "last", "mask_zero": False, "recurrent_gain": 1.0, "token_dropout": 0.0,
-    "embedding_dropout": 0.0, "optimizer": "rmsprop", "learning_rate": 1e-3,
-    "learning_rate_schedule": "constant", "batch_size": 128, "max_iter": 10,
-}  # fmt: skip
 # Each line changes these parameters of the one before it.
 CHANGES = [
-    ("the network of the book", {"max_features": 10_000, "maxlen": 500}, BOOK),
+    (
+        "the network of the book",
+        {"max_features": 10_000, "maxlen": 500},
+        BOOK | {"batch_size": 128, "max_iter": 10},
+    ),
     ("masks", {}, {"mask_zero": True}),
     ("last, mean and maximum", {}, {"pooling": ("last", "mean", "max")}),
     (

@@ -6,6 +6,7 @@ A new layer joins by a line in ``LAYERS``, a new option by one in ``random_optio
 import numpy as np
 import pytest
 
+from common import central_differences
 from crnn._data.batches import pack
 from crnn._data.sequences import offsets_of, series_sequences, token_sequences
 from crnn._layers.bidirectional import Bidirectional
@@ -104,16 +105,10 @@ def dense(gradient, like):
     return out
 
 
-def assert_central_differences(function, arrays, gradients, eps=1e-6):
+def assert_central_differences(function, arrays, gradients):
     """``gradients`` of ``function()`` by the arrays, which are changed in place meanwhile."""
     for name, array in arrays.items():
-        numeric = np.empty_like(array)
-        for index in np.ndindex(array.shape):
-            value, ends = array[index], []
-            for array[index] in (value + eps, value - eps):
-                ends.append(function())
-            array[index] = value
-            numeric[index] = (ends[0] - ends[1]) / (2 * eps)
+        numeric = central_differences(function, array)
         error = np.linalg.norm(gradients[name] - numeric)
         assert error <= 1e-7 * max(np.linalg.norm(numeric), 1e-2), (name, error)
 

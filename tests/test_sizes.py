@@ -133,12 +133,31 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping, netw
     clf.fit(X[:4], [0, 1, 0, 1])
     layers, n_memories = clf._network(sizes_of(clf.weights_)), 2 if optimizer == "adam" else 1
     weights = forecast.of_weights(layers.parameters, 4, n_memories, early_stopping)
-    batch = forecast.of_batch(np.full(400, T), B, layers, V, 4)
+    batch = forecast.of_batch(np.full(400, T), B, layers, 4)
     tracemalloc.start()
     clf.fit(X, X[:, 0] % 2)
     taken = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0.8 * taken < weights + batch < 2 * taken
+
+
+@pytest.mark.parametrize("options", [
+    {"units": (64, 64)}, {"bidirectional": True}, {"bigrams": 500}, {"units": (32, 32, 32)},
+    {"units": (32, 32), "bidirectional": True},
+])  # fmt: skip
+def test_memory_of_layers_that_have_a_row_for_each_step(options):
+    X = np.random.default_rng(0).integers(1, 60, (400, 150)).astype(np.int32)
+    options = {"units": 64} | options
+    clf = SimpleRNNClassifier(batch_size=200, max_iter=2, vocabulary_size=60, **options)
+    clf.fit(X[:4], [0, 1, 0, 1])
+    layers = clf._network(sizes_of(clf.weights_))
+    wanted = forecast.of_weights(layers.parameters, 4, 2, False)
+    wanted += forecast.of_batch(np.full(400, 150), 200, layers, 4)
+    tracemalloc.start()
+    clf.fit(X, X[:, 0] % 2)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.8 * taken < wanted < 2.5 * taken
 
 
 @pytest.mark.parametrize("vectorizer", [SequenceVectorizer, HashingSequenceVectorizer])

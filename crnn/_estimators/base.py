@@ -229,7 +229,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
 
     @on_snapshot
     def hidden_states(self, X: SequencesLike, return_sequences: bool = False) -> Any:
-        """States of the recurrent layer.
+        """States of the last recurrent layer.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         -------
         states : ndarray of shape (n_samples, units), or (n_samples, timesteps, units)
             With ``return_sequences`` and a list of sequences, a list of arrays
-            (timesteps, units).
+            (timesteps, units). Two directions stand side by side, in 2 * units columns.
 
         Raises
         ------
@@ -427,7 +427,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
                 self.early_stopping,
             ),
             f"Training with weights of the shapes {network.shapes}",
-            "Lower vocabulary_size, embedding_dim or units.",
+            "Lower vocabulary_size, bigrams, embedding_dim or units.",
         )
         self.weights_ = draw(network.parameters, rng, self.dtype)
         self._training = new_training(rng, self._new_optimizer().state)

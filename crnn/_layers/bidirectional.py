@@ -16,7 +16,7 @@ class Bidirectional:
 
     def __init__(self, name, n_features, units, activation, *, gain=1.0, pooling=()):
         options = {"gain": gain, "pooling": pooling}
-        self.name, self.pooling = name, pooling
+        self.pooling = pooling
         self.ahead = Recurrent(name, n_features, units, activation, **options)
         self.back = Recurrent(
             f"{name}/backward", n_features, units, activation, ties=True, **options
@@ -27,7 +27,8 @@ class Bidirectional:
     def forward(self, steps, run):
         if not self.pooling:
             return self.every_state(steps, run)
-        (a, ahead), (b, back) = self.ahead.forward(steps, run), self._read_back(steps, run)
+        a, ahead = self.ahead.forward(steps, run)
+        b, back = self.back.forward(_mirrored(steps), run)
         pooled = {name: np.concatenate([a[name], b[name]], axis=1) for name in a}
 
         def backward(grads):
@@ -42,10 +43,8 @@ class Bidirectional:
 
     def every_state(self, steps, run):
         """The states after each step in both readings, in the order of the transitions."""
-        (a, ahead), (b, back) = (
-            self.ahead.every_state(steps, run),
-            self.back.every_state(_mirrored(steps), run),
-        )
+        a, ahead = self.ahead.every_state(steps, run)
+        b, back = self.back.every_state(_mirrored(steps), run)
         mirror = steps.batch.mirror
         values = np.concatenate([a.values, b.values[mirror]], axis=1)
 
@@ -54,9 +53,6 @@ class Bidirectional:
             return self._backward(steps, ahead(grad_ahead), back(grad_back[mirror]))
 
         return Steps(steps.batch, values, a.rows, shared=False, learned=True), backward
-
-    def _read_back(self, steps, run):
-        return self.back.forward(_mirrored(steps), run)
 
     def _backward(self, steps, ahead, back):
         """Gradients of what both read, from (gradient of the values, of the weights) of each."""
@@ -68,7 +64,9 @@ class Bidirectional:
         return grad_values, gradients | own
 
     def buffers(self, size):
-        return self.ahead.buffers(size) + self.back.buffers(size) + 6 * size.steps * self.width
+        states = 0 if self.pooling else 6 * size.steps * self.width  # side by side, and mirrored
+        mirrored = 0 if size.shared else 3 * size.steps * self.ahead.shape[0]
+        return self.ahead.buffers(size) + self.back.buffers(size) + states + mirrored
 
 
 def _mirrored(steps):

@@ -13,7 +13,7 @@ class BatchSize(NamedTuple):
 
     samples: int
     steps: int
-    distinct: int  # rows that the recurrent layer reads
+    distinct: int  # rows that a layer reads
     shared: bool  # whether several steps may read one of them
 
 
@@ -37,10 +37,11 @@ def of_states(n_steps, n_features, units, itemsize):
     return 2 * n_steps * units * itemsize + n_steps * (n_features + units) * itemsize
 
 
-def of_batch(lengths, batch_size, network, vocabulary_size, itemsize):
+def of_batch(lengths, batch_size, network, itemsize):
     """Bytes of the buffers that the longest batch takes in training."""
     B = min(batch_size, len(lengths))
     N = int(np.partition(lengths, len(lengths) - B)[len(lengths) - B :].sum()) if B else 0
+    vocabulary_size = network.sizes.vocabulary_size
     tokens = vocabulary_size is not None
     size = BatchSize(B, N, min(N, vocabulary_size) if tokens else N, tokens)
     places = 16 * N  # where a step stands, which token it is, and which of the distinct ones

@@ -122,7 +122,11 @@ class Network:
 
     def buffers(self, size):
         """Numbers in the buffers of a training step."""
-        return sum(layer.buffers(size) for layer in (*self.layers, self.head))
+        # Only the first layer behind the embedding reads rows that several steps share.
+        enter, first, *others = self.layers
+        own = size._replace(distinct=size.steps, shared=False)
+        of_others = sum(layer.buffers(own) for layer in (*others, self.head))
+        return enter.buffers(size) + first.buffers(size) + of_others
 
 
 def _chain(layers, x, run):

@@ -1,5 +1,6 @@
 """Input projection and recurrence on one batch, forward and backward: the kernels of one layer."""
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -42,8 +43,8 @@ class Recurrence:
 
     def scope(self, name):
         """The same recurrence with buffers of its own."""
-        inner = Recurrence.__new__(Recurrence)
-        vars(inner).update(vars(self), workspace=self.workspace.scope(name))
+        inner = copy(self)
+        inner.workspace = self.workspace.scope(name)
         return inner
 
     def project(self, inputs):

@@ -126,11 +126,9 @@ class Fit:
         _give(estimator, self.whole)
 
     def _require_memory(self):
-        trainer, lengths = self.trainer, self.samples.sequences.lengths
-        itemsize = np.dtype(self.model.dtype).itemsize
-        size = trainer.network, trainer.network.sizes.vocabulary_size, itemsize
+        lengths, itemsize = self.samples.sequences.lengths, np.dtype(self.model.dtype).itemsize
         memory.require(
-            forecast.of_batch(lengths, self.batch_size, *size),
+            forecast.of_batch(lengths, self.batch_size, self.trainer.network, itemsize),
             f"The longest batch of {min(self.batch_size, len(lengths))} samples",
             "Lower batch_size or units, or shorten the sequences.",
         )
