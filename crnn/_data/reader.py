@@ -59,7 +59,8 @@ def read(estimator, X, *, reset):
         check_one_kind(filled, place_of)
     offsets = offsets_of([len(x) for x in arrays])
     check_lengths(offsets)
-    check_feature_names(estimator, X, reset=reset)
+    if reset or hasattr(estimator, "feature_names_in_"):  # else there is nothing to compare
+        check_feature_names(estimator, X, reset=reset)
     if reset:  # a list has no width, unless it is an array written out
         vars(estimator).pop("n_features_in_", None)
         if is_plain(X):

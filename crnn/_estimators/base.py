@@ -8,21 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from crnn._constraints import (
-    several,
-)
+from crnn._constraints import several
 from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
-from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.network import Sizes, shared_network, sizes_of
 from crnn._layers.parameters import as_arrays, check_shapes, draw
 from crnn._layers.predictor import Predictor
 from crnn._saving.checks import check_fitted
@@ -454,7 +449,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         )
 
     def _network(self, sizes):
-        return Network(
+        return shared_network(
             sizes,
             activation=self.activation,
             pooling=several(self.pooling),

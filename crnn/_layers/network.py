@@ -4,6 +4,7 @@ A layer names its ``parameters``, and ``forward(x, run)`` returns its output and
 function from the gradient of the output to that of x and those of its parameters, by name.
 """
 
+from functools import lru_cache
 from itertools import count, takewhile
 from operator import index
 from typing import NamedTuple
@@ -127,6 +128,11 @@ class Network:
         own = size._replace(distinct=size.steps, shared=False)
         of_others = sum(layer.buffers(own) for layer in (*others, self.head))
         return enter.buffers(size) + first.buffers(size) + of_others
+
+
+# Layers hold no weights and never change, so calls with the same sizes and options can share them:
+# building them takes as long as many a call on a single sequence.
+shared_network = lru_cache(maxsize=64)(Network)
 
 
 def _chain(layers, x, run):
