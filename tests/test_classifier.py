@@ -355,6 +355,7 @@ def test_nothing_learned_is_left_that_is_not_finite():
         assert_refused(clf, lambda: clf.fit(100 * X, y), "epoch 1.*learning_rate")
 
 
+@pytest.mark.filterwarnings("ignore:All .* held-out samples")
 def test_balanced_weights_of_a_class_that_is_not_there():
     X, y = ids()
     clf = small(class_weight="balanced").fit(X, y)
@@ -405,7 +406,7 @@ def test_validation_data_are_named():
         ([[1, 2], [1, -3]], [0, 1], ValueError, r"X_val\[1\] at timestep 1 is the negative"),
         ({1: [1, 2]}, [0], TypeError, "X_val is a mapping"),
         (pd.DataFrame([[1, None]], dtype=object), [1], ValueError, ".*Column 1 of X_val in row 0"),
-        (X[:, :1], y, ValueError, "X_val has 1 features.*: X had 2 timesteps in fit"),
+        (X[:, :1], y, ValueError, "X_val has 1 timesteps, but it had 2 in fit"),
         (X, [0, 7] * 5, ValueError, r"y_val\[1\] is the label 7"),
         (X, [0, np.nan] * 5, ValueError, r"Input y_val contains NaN: y_val\[1\]"),
     ]:

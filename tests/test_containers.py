@@ -228,7 +228,7 @@ def test_lists_of_ids_fix_no_width():
 @pytest.mark.parametrize("kind", [int, float])
 def test_the_width_of_arrays(kind):
     clf = small().fit(np.array(IDS["equal"], kind), Y)
-    with pytest.raises(ValueError, match=r"X had 3 timesteps in fit. Pass a list"):
+    with pytest.raises(ValueError, match=r"timesteps, but it had 3 in fit. Pass a list"):
         clf.predict(np.ones((2, 5), kind))
     assert clf.predict(list(np.ones((2, 5), kind))).shape == (2,)
 

@@ -8,11 +8,16 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
+from crnn.preprocessing import SeriesLayout, SeriesPatches, SeriesScaler
 
 NOT_EQUIVALENT = (
     "training goes through mini-batches of a fixed number of samples in random order, so a sample "
     "with weight two is not seen as often as two samples"
 )
+LIST_STAYS = {
+    "check_transformer_data_not_an_array": "what comes as a list of series, which may differ in "
+    "length, stays a list"
+}
 EXCUSED = {
     "SimpleRNNClassifier": {
         "check_sample_weight_equivalence_on_dense_data": NOT_EQUIVALENT,
@@ -20,12 +25,23 @@ EXCUSED = {
     "SimpleRNNRegressor": {
         "check_sample_weight_equivalence_on_dense_data": NOT_EQUIVALENT,
     },
-    "SimpleRNNTransformer": {},
+    "SeriesLayout": LIST_STAYS,
+    "SeriesPatches": LIST_STAYS
+    | dict.fromkeys(
+        [
+            "check_set_output_transform_pandas",
+            "check_set_output_transform_polars",
+            "check_global_output_transform_pandas",
+            "check_global_output_transform_polars",
+        ],
+        "patches of series have three axes, which no table can hold",
+    ),
+    "SeriesScaler": LIST_STAYS,
 }
 
 
 def excused(estimator):
-    return EXCUSED[type(estimator).__name__]
+    return EXCUSED.get(type(estimator).__name__, {})
 
 
 @parametrize_with_checks(
@@ -35,6 +51,11 @@ def excused(estimator):
         SimpleRNNRegressor(max_iter=5),
         SimpleRNNTransformer(),  # the pure defaults: up to 200 epochs, too many for all of these
         SimpleRNNTransformer(SimpleRNNRegressor(max_iter=5)),
+        SeriesLayout(),
+        SeriesPatches(),
+        SeriesPatches(width=3, step=2),
+        SeriesScaler(),
+        SeriesScaler(per="series"),
     ],
     expected_failed_checks=excused,
 )

@@ -135,8 +135,9 @@ def _check_width(estimator, array, reset):
         check_n_features(estimator, array, reset=reset)
     except ValueError as error:
         raise ValueError(
-            f"{error}: X had {estimator.n_features_in_} timesteps in fit. Pass a list of "
-            "sequences, list(X), for other lengths, or pad or cut the sequences."
+            f"X has {array.shape[1]} timesteps, but it had {estimator.n_features_in_} in fit. "
+            "Pass a list of sequences, list(X), for other lengths, or pad or cut the sequences. "
+            f"In scikit-learn's words: {error}"
         ) from None
 
 

@@ -15,6 +15,7 @@ from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
+from crnn._estimators.surprises import warn_of_surprises
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Sizes, shared_network, sizes_of
@@ -411,6 +412,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     def _start(self, raw, y):
         """Draw the weights of a new model."""
         self._learn_target(y)
+        warn_of_surprises(self, raw, y, raw.are_tokens(self.input))
         rng = own_stream(self.random_state)
         vars(self).pop("weights_", None)  # those of an earlier fit do not matter
         network, optimizer = self._network(self._sizes(raw)), OPTIMIZERS[self.optimizer]

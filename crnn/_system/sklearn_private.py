@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -29,6 +30,7 @@ __all__ = [
     "check_feature_names",
     "check_n_features",
     "check_sample_weight",
+    "get_output_config",
     "is_pandas_na",
     "routing_enabled",
     "set_random_states",

@@ -11,9 +11,9 @@ WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "
 
 
 # What "auto" stands for: small data get small batches and many epochs, and so enough steps.
-LEAST_STEPS = 2000
-EPOCHS = 5, 200  # at least, at most
-BATCHES = 4, 64
+LEAST_STEPS = 3000
+EPOCHS = 5, 1000  # at least, at most
+BATCHES = 16, 64
 BATCHES_OF_EPOCH = 100
 
 

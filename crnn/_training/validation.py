@@ -11,6 +11,8 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from crnn._data.containers import is_table
 from crnn._training.trainer import Samples
 
+BY_CHANCE = 5  # fewer samples are often of one class
+
 
 class Validation(NamedTuple):
     """Held-out samples as the kernels read them, and X, y and weights as scorers do."""
@@ -36,6 +38,7 @@ def split(model, samples, X, raw, y, X_val, y_val):
             )
         return samples, None
     train, test = _places(model, y)
+    _warn_of_single_class(model, y, test)
     held_out = samples.take(test)
     if not held_out.weights.any():
         warnings.warn(
@@ -48,6 +51,22 @@ def split(model, samples, X, raw, y, X_val, y_val):
     seen = _cut(X, raw, test) if model.scoring is not None else None
     validation = Validation(held_out.scaled(model.dtype), seen, y[test], held_out.weights)
     return samples.take(train), validation
+
+
+def _warn_of_single_class(model, y, test):
+    """Data sorted by class have a tail of the last one."""
+    n_held_out = len(y[test])
+    if n_held_out < BY_CHANCE or not is_classifier(model) or y.ndim > 1:
+        return
+    if len(np.unique(y[test])) == 1:
+        warnings.warn(
+            f"All {n_held_out} held-out samples, the last validation_fraction="
+            f"{model.validation_fraction} of the data, are of class {y[test].tolist()[0]!r}, so "
+            "val_loss and val_accuracy say nothing of the others. Set stratify=True, shuffle X "
+            "and y, or pass X_val and y_val.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _passed(model, X_val, y_val):

@@ -1,10 +1,26 @@
-"""From raw text to sequences of word ids, in reading order."""
+"""Text to sequences of word ids in reading order; series of a size and length to learn from."""
 
 from crnn.preprocessing._hashing import HashingSequenceVectorizer
+from crnn.preprocessing._layout import SeriesLayout
 from crnn.preprocessing._padding import pad_sequences
+from crnn.preprocessing._patches import SeriesPatches
+from crnn.preprocessing._scaler import SeriesScaler
 from crnn.preprocessing._vectorizer import SequenceVectorizer
 
-for _public in (HashingSequenceVectorizer, SequenceVectorizer):
+for _public in (
+    HashingSequenceVectorizer,
+    SequenceVectorizer,
+    SeriesLayout,
+    SeriesPatches,
+    SeriesScaler,
+):
     _public.__module__ = "crnn.preprocessing"
 
-__all__ = ["HashingSequenceVectorizer", "SequenceVectorizer", "pad_sequences"]
+__all__ = [
+    "HashingSequenceVectorizer",
+    "SequenceVectorizer",
+    "SeriesLayout",
+    "SeriesPatches",
+    "SeriesScaler",
+    "pad_sequences",
+]

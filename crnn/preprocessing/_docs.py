@@ -1,4 +1,4 @@
-"""Texts that the docstrings of the vectorizers share."""
+"""Texts that the docstrings of the vectorizers share, and those of the transformers of series."""
 
 TEXTS = {
     "analysis": r"""
@@ -62,5 +62,26 @@ TEXTS = {
             If `X` is a single string or contains a document that is not text.
         MemoryError
             If the matrix of ids does not fit in the memory of the machine.
+        """,
+}
+
+SERIES_TEXTS = {
+    "X": """
+        X : array-like of shape (n_samples, timesteps) or (n_samples, timesteps, features), or list
+            Float series, as the estimators read them. Those in a list, of shape (timesteps,) or
+            (timesteps, features), may differ in length.
+        """,
+    "y": """
+        y : array-like, default=None
+            Ignored; present by scikit-learn's convention.
+        """,
+    "series": """
+        series : ndarray or list of ndarray
+            An array for an array, a list for a list; float32 stays float32, all else is float64.
+        """,
+    "errors": """
+        ValueError
+            If X holds NaN or infinity, or differs from the training series in its number of
+            features, or as an array in its number of timesteps.
         """,
 }

@@ -1,0 +1,91 @@
+"""Warnings about data that are legal, but seldom what the user means."""
+
+import warnings
+
+import numpy as np
+
+# Ids of text do not resemble their neighbours; samples of a smooth signal do.
+MANY_IDS = 1000
+ALIKE = 0.5
+ENOUGH_PAIRS = 100
+LOOKED_AT = 100_000  # timesteps: enough to tell
+
+# Targets of at most this mean, and of a standard deviation within these bounds, are fitted well by
+# a network whose outputs begin at about unit size.
+UNIT_MEAN = 3
+UNIT_DEVIATION = 0.1, 3
+
+
+def warn_of_surprises(estimator, raw, y, are_tokens):
+    """Warn about the data of a new model; each surprise once."""
+    found = [_per_step_targets(raw, y)]
+    if are_tokens and estimator.input == "auto":
+        found.append(_measurements(raw))
+    if not are_tokens:
+        found.append(_single_timestep(raw))
+    if estimator.out_activation_ == "identity":
+        found.append(_unscaled_targets(y))
+    for message in filter(None, found):
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def _single_timestep(raw):
+    if raw.n_features == 1 or not (np.diff(raw.offsets) == 1).all():
+        return None
+    return (
+        f"Each sample of X is a single timestep of {raw.n_features} features, so there is no "
+        "sequence to read. If X has shape (n_samples, channels, timesteps), put "
+        "crnn.preprocessing.SeriesLayout('channels_first') before the estimator, or pass "
+        "X.transpose(0, 2, 1)."
+    )
+
+
+def _measurements(raw):
+    """Integers that follow each other closely, and would make a large vocabulary."""
+    largest = int(raw.values.max(initial=0))
+    if largest < MANY_IDS:
+        return None
+    values = raw.values[:LOOKED_AT].astype(float)
+    starts = raw.offsets[(0 < raw.offsets) & (raw.offsets < len(values))]
+    pairs = (values[:-1] > 0) & (values[1:] > 0)  # 0 is padding
+    pairs[starts - 1] = False
+    before, after = values[:-1][pairs], values[1:][pairs]
+    if len(before) < ENOUGH_PAIRS or min(before.std(), after.std()) == 0:
+        return None
+    if np.corrcoef(before, after)[0, 1] < ALIKE:
+        return None
+    return (
+        f"The integers of X go up to {largest} and follow each other closely, as measurements do, "
+        "but input='auto' reads integers as token ids, each with a vector of its own. Set "
+        "input='series', or pass floats; input='tokens' if they are token ids."
+    )
+
+
+def _per_step_targets(raw, y):
+    n_columns = y.shape[1] if y.ndim == 2 else 1
+    if n_columns == 1 or not (np.diff(raw.offsets) == n_columns).all():
+        return None
+    return (
+        f"y has {n_columns} columns, as many as X has timesteps. They are read as {n_columns} "
+        "targets of a whole sequence, each predicted from all its timesteps, not as one target "
+        "for each timestep."
+    )
+
+
+def _unscaled_targets(y):
+    mean, deviation = np.abs(y.mean(axis=0)), y.std(axis=0)
+    least, most = UNIT_DEVIATION
+    usual = (deviation >= least) & (deviation <= most) | (deviation == 0)
+    if np.all(usual & (mean <= UNIT_MEAN)):
+        return None
+    return (
+        f"The targets y have a mean of {_range(y.mean(axis=0))} and a standard deviation of "
+        f"{_range(deviation)}, far from the unit scale at which the outputs of a network begin. "
+        "Let sklearn.compose.TransformedTargetRegressor(regressor, transformer=StandardScaler()) "
+        "scale them, or y = (y - y.mean()) / y.std()."
+    )
+
+
+def _range(numbers):
+    low, high = np.min(numbers), np.max(numbers)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

@@ -1,0 +1,165 @@
+"""Long series made short: several timesteps become one of more features."""
+
+from numbers import Integral
+from typing import Literal
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from crnn._constraints import Interval
+from crnn._docs import documented
+from crnn._system.sklearn_private import StrOptions
+from crnn._typing import Floats
+from crnn.preprocessing._docs import SERIES_TEXTS
+from crnn.preprocessing._series import SeriesTransformer, each
+
+# What width="auto" aims at: steps enough for an order, few enough for a simple recurrence.
+PATCHES = 25
+WIDEST = 25
+
+
+@documented(SERIES_TEXTS)
+class SeriesPatches(ClassNamePrefixFeaturesOutMixin, SeriesTransformer):
+    """Make `width` consecutive timesteps one timestep of `width` times as many features.
+
+    The state of a simple recurrence remembers some ten steps, so of a series of hundreds it has
+    forgotten most. Of the same series in patches it reads the shapes within a patch at once, and
+    has to carry a state over tens of steps only.
+
+    The last patch ends with the last timestep. Where the patches do not fit in evenly, the first
+    one is filled up in front with copies of the first timestep, so that no timestep is lost.
+
+    Parameters
+    ----------
+    width : int or "auto", default="auto"
+        Timesteps in a patch. "auto" makes about 25 patches of the median training series, with at
+        most 25 timesteps each.
+    step : int or None, default=None
+        Timesteps from one patch to the next, at most `width`; with less the patches overlap. None
+        is `width`.
+
+    Attributes
+    ----------
+    width_, step_ : int
+        Those in use.
+    n_features_in_ : int
+        Timesteps of the training series, if they were an array.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the timesteps, if the training series were a table with columns named by text.
+    n_channels_in_ : int
+        Features of a timestep.
+
+    See Also
+    --------
+    SeriesScaler : Bring series to unit size.
+
+    Notes
+    -----
+    In transformers for series such patches are the tokens [1]_.
+
+    References
+    ----------
+    .. [1] Nie, Nguyen, Sinthong and Kalagnanam (2023), A time series is worth 64 words: long-term
+       forecasting with transformers, ICLR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crnn.preprocessing import SeriesPatches
+    >>> X = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
+    >>> SeriesPatches(width=2).fit_transform(X)
+    array([[[1., 1.],
+            [2., 3.],
+            [4., 5.]]])
+    >>> SeriesPatches(width=3, step=1).fit_transform(X)[0]
+    array([[1., 2., 3.],
+           [2., 3., 4.],
+           [3., 4., 5.]])
+    """
+
+    _parameter_constraints = {
+        "width": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "step": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    width_: int
+    step_: int
+
+    def __init__(self, width: int | Literal["auto"] = "auto", step: int | None = None) -> None:
+        self.width = width
+        self.step = step
+
+    def _learn(self, series):
+        width = self.width
+        if width == "auto":
+            T = np.median([len(x) for x in series])
+            width = min(max(round(T / PATCHES), 1), WIDEST)
+        step = width if self.step is None else self.step
+        if step > width:
+            raise ValueError(
+                f"step={step} is more than width={width}, so timesteps between the patches would "
+                "be lost; lower step, or leave it None."
+            )
+        self.width_, self.step_ = int(width), int(step)
+
+    @property
+    def _n_features_out(self):
+        """Patches stand where timesteps stood."""
+        return self._n_patches(self._timesteps("there are no feature names"))
+
+    def _timesteps(self, consequence):
+        if not hasattr(self, "n_features_in_"):
+            raise ValueError(
+                f"{type(self).__name__} was fitted on a list of series, whose lengths may differ, "
+                f"so {consequence}; fit it on an array."
+            )
+        return self.n_features_in_
+
+    def _n_patches(self, T):
+        return 1 + max(-(-(T - self.width_) // self.step_), 0) if T else 0
+
+    def _places(self, T):
+        """Timestep of each patch and place in it (n_patches, width)."""
+        ends = T - self.step_ * np.arange(self._n_patches(T))[::-1]
+        return np.maximum(ends[:, None] + np.arange(-self.width_, 0), 0)
+
+    def _transformed(self, series):
+        return each(self._patches, series)
+
+    def _patches(self, x):
+        *n, T, F = x.shape
+        return x[..., self._places(T), :].reshape(*n, self._n_patches(T), self.width_ * F)
+
+    def inverse_transform(self, X: Floats) -> Floats:
+        """Put the patches of series together again, if the training series were an array.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_patches, width_ * features)
+            Patches as returned by `transform`. Where they overlap, the later one counts.
+
+        Returns
+        -------
+        series : ndarray of shape (n_samples, timesteps) or (n_samples, timesteps, features)
+            Without an axis of features if there is only one.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape than `transform` returns, or if the training series were a list.
+        """
+        check_is_fitted(self)
+        T, F = self._timesteps("the lengths to go back to are unknown"), self.n_channels_in_
+        patches = check_array(X, dtype=(np.float64, np.float32), allow_nd=True, input_name="X")
+        expected = self._n_patches(T), self.width_ * F
+        if patches.shape[1:] not in (expected, expected[:1] if expected[1] == 1 else expected):
+            raise ValueError(
+                f"X has shape {patches.shape} instead of (n_samples, {expected[0]}, "
+                f"{expected[1]}), that of the patches of series of {T} timesteps; pass what "
+                "transform has returned."
+            )
+        series = np.empty((len(patches), T, F), patches.dtype)
+        series[:, self._places(T)] = patches.reshape(-1, expected[0], self.width_, F)
+        return series[..., 0] if F == 1 else series
