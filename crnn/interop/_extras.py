@@ -11,5 +11,5 @@ def require(name: str, extra: str) -> Any:
     except ImportError as error:
         package = name.split(".")[0]
         raise ImportError(
-            f'{package} is needed, which is not installed: pip install "crnn[{extra}]".'
+            f'This needs {package}, which is not installed: pip install "crnn[{extra}]".'
         ) from error

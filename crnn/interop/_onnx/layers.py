@@ -30,42 +30,42 @@ def nodes_of(layer, x, graph, weights):
     raise NotImplementedError(f"There is no ONNX form of the layer {type(layer).__name__}.")
 
 
-@nodes_of.register
-def _(layer: SeriesInput, x, graph, weights):
+@nodes_of.register(SeriesInput)
+def _(layer, x, graph, weights):
     return x
 
 
-@nodes_of.register
-def _(layer: Embedding, x, graph, weights):
+@nodes_of.register(Embedding)
+def _(layer, x, graph, weights):
     return x._replace(values=graph.add("Gather", weights[layer.name], x.ids))
 
 
-@nodes_of.register
-def _(layer: Bigrams, x, graph, weights):
+@nodes_of.register(Bigrams)
+def _(layer, x, graph, weights):
     rows = graph.add("Gather", weights[layer.name], hashes(graph, x.ids, layer.shape[0]))
     return x._replace(values=graph.add("Add", x.values, rows))
 
 
-@nodes_of.register
-def _(layer: Recurrent | Bidirectional, x, graph, weights):
+@nodes_of.register(Recurrent | Bidirectional)
+def _(layer, x, graph, weights):
     if layer.pooling:
         return pooled(layer, layer.pooling, x, graph, weights)
     every, _ = _recurrence(layer, x, graph, weights)
     return x._replace(values=every)
 
 
-@nodes_of.register
-def _(layer: Pooling, x, graph, weights):
+@nodes_of.register(Pooling)
+def _(layer, x, graph, weights):
     return graph.add("Concat", *(x[name] for name in layer.names), axis=1)
 
 
-@nodes_of.register
-def _(layer: Dropout, x, graph, weights):
+@nodes_of.register(Dropout)
+def _(layer, x, graph, weights):
     return x
 
 
-@nodes_of.register
-def _(layer: Head, x, graph, weights):
+@nodes_of.register(Head)
+def _(layer, x, graph, weights):
     return graph.add("Gemm", x, weights["head/kernel"], weights["head/bias"])
 
 

@@ -36,7 +36,7 @@ def to_onnx(estimator: BaseEstimator, *, opset: int = 17) -> "ModelProto":
         With one input, ``X``: int64 token ids ``(batch, timesteps)``, or float32 series ``(batch,
         timesteps, features)``. The outputs have skl2onnx's names: ``label`` and ``probabilities``
         of a classifier; ``variable`` of a regressor, ``(batch, n_outputs)``, or of a transformer,
-        ``(batch, units)``. Labels are text, int64 (for bool too) or float64, the rest is float32.
+        ``(batch, units)``. Labels are text or int64, the rest is float32.
 
     Raises
     ------
@@ -47,8 +47,8 @@ def to_onnx(estimator: BaseEstimator, *, opset: int = 17) -> "ModelProto":
     TypeError
         If the estimator is none of crnn.
     ValueError
-        If ``opset`` is older than 13 or newer than the installed onnx, if the class labels are
-        neither text nor numbers, or if a weight is beyond float32.
+        If ``opset`` is older than 13 or newer than the installed onnx, if class labels are
+        neither text nor whole numbers, or if a weight is beyond float32.
 
     See Also
     --------

@@ -33,22 +33,21 @@ def outputs_of(estimator, states):
     }
 
 
-# What labels may be in ONNX, by their Python type.
-LABELS = {str: object, bool: np.int64, int: np.int64, float: np.float64}
-
-
 def labels_of(classifier):
-    """``classes_`` as ONNX can hold them."""
+    """``classes_`` as ONNX holds them: text, or integers for numbers of any kind."""
     labels = classifier.classes_.tolist()
-    kinds = {type(label) for label in labels}
+    if all(isinstance(label, str) for label in labels):
+        return np.array(labels, object)
     try:
-        [dtype] = {LABELS[kind] for kind in kinds}
-        return np.array(labels, dtype)
-    except (KeyError, ValueError, OverflowError):
-        raise ValueError(
-            f"classes_={labels} cannot be labels in ONNX, which has text, integers of 64 bits and "
-            "floats. Fit on such labels, or on their numbers from a LabelEncoder."
-        ) from None
+        numbers = np.array([int(label) for label in labels], np.int64)
+        if numbers.tolist() == labels:
+            return numbers
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(
+        f"The class labels {labels} cannot be converted to ONNX, which needs text or whole numbers "
+        "of 64 bits. Fit on such labels, or on numbers from a LabelEncoder."
+    )
 
 
 @singledispatch
@@ -57,21 +56,21 @@ def decisions(objective, logits, graph, labels):
     raise NotImplementedError(f"There is no ONNX form of {type(objective).__name__}.")
 
 
-@decisions.register
-def _(objective: ManyClasses, logits, graph, labels):
+@decisions.register(ManyClasses)
+def _(objective, logits, graph, labels):
     places = graph.add("ArgMax", logits, axis=1, keepdims=0)
     return graph.add("Gather", labels, places), graph.add("Softmax", logits, axis=1)
 
 
-@decisions.register
-def _(objective: TwoClasses, logits, graph, labels):
+@decisions.register(TwoClasses)
+def _(objective, logits, graph, labels):
     is_second = graph.add("Greater", logits, np.float32(0))
     places = graph.cast(graph.add("Reshape", is_second, np.array([-1])), np.int64)
     both = graph.add("Concat", graph.add("Neg", logits), logits, axis=1)
     return graph.add("Gather", labels, places), graph.add("Sigmoid", both)
 
 
-@decisions.register
-def _(objective: Labels, logits, graph, labels):
+@decisions.register(Labels)
+def _(objective, logits, graph, labels):
     given = graph.cast(graph.add("Greater", logits, np.float32(0)), np.int64)
     return given, graph.add("Sigmoid", logits)

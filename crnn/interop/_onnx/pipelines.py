@@ -78,7 +78,6 @@ def _type(dtype):
         np.dtype(object): types.StringTensorType,
         np.dtype(np.int64): types.Int64TensorType,
         np.dtype(np.float32): types.FloatTensorType,
-        np.dtype(np.float64): types.DoubleTensorType,
     }[dtype]
 
 
