@@ -225,7 +225,7 @@ def test_what_cannot_be_converted():
     for other in (None, "model", SimpleRNN(3), make_pipeline(small()).fit(X, y)):
         with pytest.raises(TypeError, match=f"got {type(other).__name__}. For a pipeline"):
             to_onnx(other)
-    with pytest.raises(TypeError, match="estimator_ .* is a StatesOfZeros, but only networks of"):
+    with pytest.raises(TypeError, match=r"estimator_ .* is a StatesOfZeros, but only networks of"):
         to_onnx(SimpleRNNTransformer(StatesOfZeros()).fit(X, y))
 
 

@@ -112,14 +112,14 @@ def _recurrence(layer, x, graph, weights):
         options["activation_alpha"] = [1.0] * len(directions)
         options["activation_beta"] = [0.0] * len(directions)
     # RNN of ONNX can only leave out the last steps, and at least one must remain.
-    lengths = graph.cast(at_least_one(graph, x), np.int32) if x.masked else ""
+    lengths = [graph.cast(at_least_one(graph, x), np.int32)] if x.masked else []
     every, last = graph.add(
         "RNN",
         x.values,
         np.stack([kernel.T for kernel in kernels]),
         np.stack([kernel.T for kernel in recurrent_kernels]),
         np.stack([np.concatenate([bias, zeros]) for bias in biases]),
-        lengths,
+        *lengths,
         outputs=2,
         hidden_size=first.width,
         direction="forward" if len(directions) == 1 else "bidirectional",

@@ -12,20 +12,20 @@ WHITE_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 WORD = "[^" + "".join(rf"\x{{{ord(c):x}}}" for c in WHITE_SPACE + PUNCTUATION) + "]+"
 NO_WORD = " "  # behind the last word of a text, in the matrix that Tokenizer gives
 
-# Parameters that have one value with a counterpart in ONNX Runtime, and the reason.
+# The only values of parameters that ONNX Runtime can follow, and why others cannot be.
 WANTED = {
     "lowercase": (
         False,
         "lower case there depends on the locale of the machine, and differs from Python's for 'İ' "
         "and 'Σ'; pass texts from str.lower()",
     ),
-    "strip_accents": (None, "ONNX Runtime has no operator for accents"),
-    "analyzer": ("word", "only words have an operator"),
-    "token_pattern": (WORD_PATTERN, "regular expressions differ from Python's"),
-    "preprocessor": (None, "functions of Python cannot be written to ONNX"),
-    "tokenizer": (None, "functions of Python cannot be written to ONNX"),
-    "stop_words": (None, "words cannot be left out there"),
-    "input": ("content", "it cannot read files"),
+    "strip_accents": (None, "there is no operator that removes accents"),
+    "analyzer": ("word", "there are operators for words only"),
+    "preprocessor": (None, "functions of Python cannot be converted"),
+    "tokenizer": (None, "functions of Python cannot be converted"),
+    "token_pattern": (WORD_PATTERN, "regular expressions there differ from Python's"),
+    "stop_words": (None, "there is no operator that leaves out words"),
+    "input": ("content", "there is no operator that reads files"),
 }
 
 
