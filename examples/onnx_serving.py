@@ -1,7 +1,8 @@
 """A pipeline trained here and served by ONNX Runtime.
 
-The script trains a vectorizer and a network on generated reviews, converts both to one ONNX file and
-lets ONNX Runtime label new texts with it, as a server would that has neither crnn nor scikit-learn.
+The script trains a vectorizer and a network on generated reviews, converts both to one ONNX file
+and lets ONNX Runtime label new texts with it, as a server does that has neither crnn nor
+scikit-learn.
 It needs the extra ``interop`` and onnxruntime.
 """
 
@@ -17,15 +18,16 @@ from crnn.datasets import make_reviews
 from crnn.interop import register_skl2onnx
 from crnn.preprocessing import SequenceVectorizer
 
+LABELS = np.array(["negative", "positive"])
+
 
 def train(n_texts):
     """A pipeline fitted on texts; its own lower-casing, which ONNX does not have, is off."""
     texts, y = make_reviews(n_texts, random_state=0)
-    labels = np.array(["negative", "positive"])[y]
     pipeline = make_pipeline(
         SequenceVectorizer(maxlen=60, lowercase=False), SimpleRNNClassifier(random_state=0)
     )
-    return pipeline.fit([text.lower() for text in texts], labels)
+    return pipeline.fit([text.lower() for text in texts], LABELS[y])
 
 
 def convert(pipeline, path):
@@ -68,9 +70,8 @@ def main():
         print(f"{path.name}: {path.stat().st_size / 2**10:.0f} KB")
     ours = pipeline.predict_proba([text.lower() for text in texts])
     print(f"largest difference of a probability: {np.abs(probabilities - ours).max():.1e}")
-    print(
-        f"accuracy on 1,000 new texts: {(label == np.array(['negative', 'positive'])[y]).mean():.3f}"
-    )
+    accuracy = (label == LABELS[y]).mean()
+    print(f"accuracy on 1,000 new texts: {accuracy:.3f}")
     print(f"{label[0]} ({probabilities[0].max():.2f}): {texts[0]}")
 
 
