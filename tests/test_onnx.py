@@ -94,7 +94,7 @@ def check_classifier(options, target, opset, seed):
 targets = st.sampled_from(["two", "many", "text", "labels"])
 
 
-@settings(max_examples=15 * ROUNDS, deadline=None)
+@settings(max_examples=10 * ROUNDS, deadline=None)
 @given(options=networks, target=targets, opset=opsets, seed=seeds)
 def test_classifiers_of_any_shape(options, target, opset, seed):
     check_classifier(options, target, opset, seed)

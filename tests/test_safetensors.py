@@ -86,7 +86,6 @@ def changed(weights, **changes):
         ({"head__bias": np.array([np.nan])}, "weights of 'head/bias' contains NaN"),
         ({"head__bias": np.array([1e39])}, "weights of 'head/bias' contains infinity"),
         ({"head__bias": np.array([1])}, r"weights_\['head/bias'\] has dtype int64"),
-        ({"head__bias": np.array([1 + 1j], np.complex64)}, "has dtype complex64"),
     ],
 )
 def test_weights_of_another_model(changes, message):

@@ -7,6 +7,7 @@ from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._estimators.transformer import SimpleRNNTransformer
 from crnn._layers.parameters import as_arrays
+from crnn._saving.snapshot import copy_of
 from crnn._typing import quiet
 from crnn.interop._onnx.layers import chain, pooled
 from crnn.interop._onnx.outputs import decisions, labels_of, outputs_of
@@ -20,7 +21,7 @@ class ExportedNetwork:
 
     def __init__(self, estimator):
         self.gives_states = isinstance(estimator, SimpleRNNTransformer)
-        self.estimator = _network_of(estimator)
+        self.estimator = copy_of(_network_of(estimator))  # as it is now, while another thread fits
         self.estimator._validate_params()  # set since the fit, maybe to what is not valid
         self.network = self.estimator._network_of(self.estimator.weights_)
         self.weights = _single_precision(self.estimator.weights_)

@@ -115,7 +115,7 @@ def _encode(graph, words, numbers, default):
 
 def _ids(text, graph, words):
     known = {word: id_ for word, id_ in text.vocabulary.items() if isinstance(word, str)}
-    return _encode(graph, words, {NO_WORD: PAD} | known, OUT_OF_VOCABULARY)
+    return _encode(graph, words, known | {NO_WORD: PAD}, OUT_OF_VOCABULARY)
 
 
 def _hashes(text, graph, words):
