@@ -162,7 +162,8 @@ def test_every_character_separates_or_joins_as_in_python():
 def test_words_of_a_vocabulary_that_are_no_text():
     vocabulary = {("a",): 3, np.str_("b"): 4, " ": 5}
     vectorizer = SequenceVectorizer(maxlen=4, lowercase=False, vocabulary=vocabulary)
-    assert run(vectorizer, np.array(["a b"], object), TEXT)["variable"].tolist() == [[0, 1, 2, 4]]
+    ids = run(vectorizer, np.array(["a b", "b"], object), TEXT)["variable"]
+    assert ids.tolist() == [[0, 1, 2, 4], [0, 0, 1, 4]]
 
 
 @pytest.mark.parametrize("cls", [SequenceVectorizer, HashingSequenceVectorizer])
