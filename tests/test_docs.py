@@ -19,7 +19,12 @@ EXTRAS = {  # what a block uses -> what its page must have told the reader to in
     "TrainingHistoryDisplay": 'pip install "crnn[plot]"',
     "ProgressBar": 'pip install "crnn[progress]"',
     "pandas": "pip install pandas",
+    "to_onnx": 'pip install "crnn[onnx]"',
+    "onnxruntime": "pip install onnxruntime",
+    "register_skl2onnx": 'pip install "crnn[interop]"',
+    "save_safetensors": 'pip install "crnn[interop]"',
 }
+OPTIONAL = ("onnx", "onnxruntime", "skl2onnx", "safetensors")
 
 
 def blocks_of(page):
@@ -29,6 +34,9 @@ def blocks_of(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_code_of_a_page(page, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
+    if page.name == "interop.md":
+        for library in OPTIONAL:
+            pytest.importorskip(library, reason=f"{library} is not installed")
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in blocks_of(page):

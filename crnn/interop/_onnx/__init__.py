@@ -1,0 +1,1 @@
+"""Networks and vectorizers as graphs of ONNX: graph -> layers -> outputs -> model or pipeline."""
