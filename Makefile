@@ -33,7 +33,7 @@ test-races:  ## kernels, threads, processes and signals under ThreadSanitizer
 	tools/test_sanitized.sh threads
 
 test-valgrind: build  ## the kernel tests under valgrind
-	tools/test_valgrind.sh tests/test_kernels.py tests/test_bounds.py
+	tools/test_valgrind.sh tests/test_kernels.py tests/test_bounds.py tests/test_readers.py
 
 test-sdist:  ## build sdist and wheel in clean environments, test the wheel outside of the sources
 	tools/test_sdist.sh

@@ -1,4 +1,4 @@
-"""The extension module and what has to be asked of the compiler; pyproject.toml has the rest."""
+"""The extension modules and what has to be asked of the compiler; pyproject.toml has the rest."""
 
 import os
 import shutil
@@ -49,7 +49,10 @@ def blas_int_include():
 
 setup(
     ext_modules=cythonize(
-        [Extension("crnn._core", ["crnn/_core.pyx"], depends=glob("crnn/_c/*"))],
+        [
+            Extension(f"crnn.{name}", [f"crnn/{name}.pyx"], depends=glob("crnn/_c/*"))
+            for name in ("_core", "_text")
+        ],
         include_path=[blas_int_include()],
         compiler_directives={"boundscheck": DEBUG, "initializedcheck": DEBUG},
         force=True,  # code that was made with other directives would not do

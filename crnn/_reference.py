@@ -1,13 +1,15 @@
-"""The kernels of ``_core`` in plain NumPy, for readers and for the tests.
+"""The kernels of ``_core`` and ``_text`` in plain NumPy and Python, for readers and for the tests.
 
 Same names, same signatures, same layout of the buffers; ``n_threads`` and work space are ignored.
 Each sequence is walked on its own, step by step, as in the textbook.
 """
 
+import re
 from itertools import pairwise
 
 import numpy as np
 from scipy.special import expit, log_softmax, softmax
+from sklearn.utils import murmurhash3_32
 
 ACTIVATIONS = {
     0: (np.tanh, lambda y: 1 - y**2),
@@ -15,6 +17,7 @@ ACTIVATIONS = {
     2: (expit, lambda y: y * (1 - y)),
     3: (lambda x: x, np.ones_like),
 }
+WORD = re.compile(r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+""")
 
 
 def walks(offsets, tile):
@@ -201,3 +204,56 @@ def adam(weights, grads, moments, velocities, step, learning_rate, beta_1, beta_
     velocities[:] = beta_2 * velocities + (1 - beta_2) * grads**2
     rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
     weights -= rate * moments / (np.sqrt(velocities) + epsilon)
+
+
+class Reader:
+    def read(self, documents, lowercase):
+        ids, ends = [], []
+        for text in documents:
+            words = WORD.findall(text.lower() if lowercase else text)
+            ids += [1, *map(self.id_of, words)]
+            ends.append(len(ids))
+        return np.array(ids, np.int32), np.array(ends, np.int64)
+
+
+class HashingReader(Reader):
+    def __init__(self, n_features):
+        self.n_words = n_features - 3
+
+    def id_of(self, word):
+        hash_ = murmurhash3_32(word.encode("utf-8", "surrogatepass"), positive=True)
+        return 3 + hash_ % self.n_words
+
+
+class RememberingReader(Reader):
+    def __init__(self):
+        self.words = {}
+
+    def id_of(self, word):
+        return self.words.setdefault(word, self.new(word))
+
+
+class LearningReader(RememberingReader):
+    def new(self, word):
+        return 3 + len(self.words)
+
+    def learned(self):
+        return list(self.words)
+
+
+class VocabularyReader(RememberingReader):
+    def __init__(self, vocabulary):
+        super().__init__()
+        self.vocabulary = vocabulary
+
+    def new(self, word):
+        return self.vocabulary.get(word, 2)
+
+
+def pad(items, ends, pad_first, cut_first, out):
+    out[:] = 0
+    width = out.shape[1]
+    for row, start, end in zip(out, [0, *ends], ends, strict=False):
+        kept = min(end - start, width)
+        columns = slice(width - kept, None) if pad_first else slice(kept)
+        row[columns] = items[end - kept : end] if cut_first else items[start : start + kept]

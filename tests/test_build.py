@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("Cython", reason="Cython is not installed")
 ROOT = Path(__file__).parents[1]
+KERNELS = shutil.ignore_patterns("_core.*[cdo]", "_text.*[cdo]")
 
 
 @pytest.mark.skipif(
@@ -18,8 +19,9 @@ ROOT = Path(__file__).parents[1]
 def test_a_build_without_a_compiler_says_so_in_one_sentence(tmp_path):
     for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "crnn", tmp_path / "crnn", ignore=shutil.ignore_patterns("_core.*[cdo]"))
-    (tmp_path / "crnn" / "_core.pyx").write_text("")
+    shutil.copytree(ROOT / "crnn", tmp_path / "crnn", ignore=KERNELS)
+    for name in ("_core", "_text"):
+        (tmp_path / "crnn" / f"{name}.pyx").write_text("")
     result = subprocess.run(
         [sys.executable, "setup.py", "build"],
         cwd=tmp_path,

@@ -17,7 +17,7 @@ LAYERS = [
     {"_layers"},
     {"preprocessing", "datasets"},
     {"_data"},
-    {"_core", "_docs", "_reference", "_system", "_typing", "_constraints", "_version"},
+    {"_core", "_text", "_docs", "_reference", "_system", "_typing", "_constraints", "_version"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 

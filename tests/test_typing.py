@@ -123,8 +123,9 @@ def test_types_of_what_scikit_learn_gives(tmp_path):
         assert f'Revealed type is "{wanted}' in line.replace("numpy.ndarray", "ndarray")
 
 
-def test_stubs_of_the_kernels(capsys):
+@pytest.mark.parametrize("module", ["crnn._core", "crnn._text"])
+def test_stubs_of_the_kernels(capsys, module):
     stubtest = pytest.importorskip("mypy.stubtest", reason="mypy is not installed")
     settings = str(Path(__file__).parents[1] / "pyproject.toml")
-    options = stubtest.parse_options(["crnn._core", "--mypy-config-file", settings])
+    options = stubtest.parse_options([module, "--mypy-config-file", settings])
     assert stubtest.test_stubs(options) == 0, capsys.readouterr().out

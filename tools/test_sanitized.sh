@@ -20,7 +20,7 @@ threads)
     flags="-fsanitize=thread -fno-builtin" # else GCC writes memory in ways that it does not see
     runtimes="$(gcc -print-file-name=libtsan.so)"
     # Left out: Ctrl-C, as the sanitizer holds signals back until a call that it knows to block.
-    tests=(test_kernels.py test_processes.py test_interrupts.py -k "not ctrl_c")
+    tests=(test_kernels.py test_readers.py test_processes.py test_interrupts.py -k "not ctrl_c")
     ;;
 *)
     echo "unknown kind: $kind" >&2
@@ -41,7 +41,7 @@ trap 'rm -rf "$log"' EXIT
 export TSAN_OPTIONS="log_path=$log/tsan report_signal_unsafe=0 ignore_noninstrumented_modules=1 exitcode=0 die_after_fork=0"
 cd tests # so that the installed package is imported, not the one beside it
 "../$venv/bin/python" -m pytest "${tests[@]}" "$@"
-if grep -l "_core" "$log"/tsan* 2>/dev/null; then
+if grep -l "_core\|_text" "$log"/tsan* 2>/dev/null; then
     cat "$log"/tsan*
     exit 1
 fi

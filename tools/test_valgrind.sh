@@ -14,8 +14,9 @@ valgrind --log-file="$log" --error-limit=no --num-callers=30 \
 
 # Findings are those with a frame in the kernels; the interpreter has reports of its own.
 tail -n 4 "$log"
-if grep -q "_core\.cpython\|_core\.c:" "$log"; then
-    grep -B 12 -A 12 "_core\.cpython\|_core\.c:" "$log"
+ours="_\(core\|text\)\.\(cpython\|c:\)"
+if grep -q "$ours" "$log"; then
+    grep -B 12 -A 12 "$ours" "$log"
     echo "valgrind has findings in the kernels" >&2
     exit 1
 fi

@@ -1,9 +1,9 @@
 """The base of the vectorizers: documents -> words, ids of words -> padded ids."""
 
+from array import array
 from collections.abc import Callable, Iterable
 from copy import copy
-from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
+from crnn import _text
 from crnn._constraints import Interval
 from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin
 from crnn._system.sklearn_private import StrOptions, VectorizerMixin
 from crnn._typing import Documents
-from crnn.preprocessing._padding import pad_sequences
 
 PAD, START, OUT_OF_VOCABULARY, FIRST_WORD = range(4)
 
@@ -27,7 +27,10 @@ WORD_PATTERN = r"""[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+"""
 # Padded to one matrix, or of unequal length.
 Ids: TypeAlias = NDArray[np.integer[Any]] | list[NDArray[np.integer[Any]]]
 
-AT_A_TIME = 1000  # documents that are padded together
+AT_A_TIME = 128  # documents that are read together, so that their ids stay in the caches
+
+# What a subclass may replace; together with the parameters they say what the words are.
+ANALYSIS = ("build_analyzer", "build_preprocessor", "build_tokenizer", "decode", "get_stop_words")
 
 
 class BaseSequenceVectorizer(
@@ -104,10 +107,26 @@ class BaseSequenceVectorizer(
         # CountVectorizer would refuse np.nan here, without saying which document it is.
         return doc if doc is np.nan else super().decode(doc)
 
-    def _words(self, documents):
-        """The words of each document."""
+    def _has_default_words(self):
+        """Whether words are what the kernels of ``_text`` take them for."""
+        return (
+            self.token_pattern == WORD_PATTERN
+            and self.input == "content"
+            and self.preprocessor is self.tokenizer is self.strip_accents is self.stop_words is None
+            and isinstance(self.analyzer, str)
+            and self.analyzer == "word"
+            and self.ngram_range == (1, 1)
+            and all(
+                getattr(getattr(self, name), "__func__", None)
+                is getattr(BaseSequenceVectorizer, name)
+                for name in ANALYSIS
+            )
+        )
+
+    def _words(self, documents, first):
+        """The words of each document; ``first`` is the place of the first one in X."""
         analyze = self.build_analyzer()
-        for place, document in enumerate(documents):
+        for place, document in enumerate(documents, first):
             try:
                 words = analyze(document)
             except (AttributeError, TypeError, UnicodeDecodeError) as error:
@@ -120,26 +139,40 @@ class BaseSequenceVectorizer(
                 ) from error
             yield words
 
-    def _to_output(self, sequences, X):
-        """Prepend the start to the ids of each document of X; pad unless `maxlen` is None."""
-        started = (
-            np.concatenate(([START], ids), dtype=self.dtype, casting="unsafe") for ids in sequences
-        )
+    def _read(self, X, reader):
+        """Batches of documents: all ids of a batch in one array, and where each document ends."""
+        documents = iter(X.tolist() if isinstance(X, np.ndarray) and X.dtype.kind == "U" else X)
+        place = 0
+        while batch := list(islice(documents, AT_A_TIME)):
+            if isinstance(reader, WordReader):
+                yield reader.read(self._words(batch, place))
+            elif all(type(document) is str for document in batch):
+                yield reader.read(batch, self.lowercase)
+            else:  # words have neither upper case nor separators any more
+                texts = [" ".join(words) for words in self._words(batch, place)]
+                yield reader.read(texts, lowercase=False)
+            place += len(batch)
+
+    def _to_output(self, batches, X):
+        """The ids of the documents of X, padded unless `maxlen` is None."""
+        batches = ((ids.astype(self.dtype, copy=False), ends) for ids, ends in batches)
         if self.maxlen is None:
-            return list(started)
-        pad = partial(
-            pad_sequences,
-            maxlen=self.maxlen,
-            dtype=self.dtype,
-            padding=self.padding,
-            truncating=self.truncating,
-        )
+            return [ids.copy() for ids in one_by_one(batches)]
         if not hasattr(X, "__len__"):
-            return pad(list(started))
-        # In parts, so that the sequences are never all in memory beside the matrix.
-        padded = np.empty((len(X), self.maxlen), self.dtype)
-        for start in range(0, len(X), AT_A_TIME):
-            padded[start : start + AT_A_TIME] = pad(list(islice(started, AT_A_TIME)))
+            batches = list(batches)
+            X = range(sum(len(ends) for _, ends in batches))
+            self._check_room(X)
+        padded, row = np.zeros((len(X), self.maxlen), self.dtype), 0
+        for ids, ends in batches:
+            rows = padded[row : row + len(ends)]
+            _text.pad(
+                ids.view(np.uint8),
+                ends * ids.itemsize,
+                self.padding == "pre",
+                self.truncating == "pre",
+                rows.view(np.uint8),
+            )
+            row += len(ends)
         return padded
 
     @property
@@ -156,6 +189,28 @@ class BaseSequenceVectorizer(
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+class WordReader:
+    """Words of any kind to ids, in the batches that the readers of ``_text`` give."""
+
+    def __init__(self, id_of, dtype):
+        self.id_of, self.dtype = id_of, dtype
+
+    def read(self, documents):
+        ids, ends = array("q"), array("q")
+        for words in documents:
+            ids.append(START)
+            ids.extend([self.id_of(word) for word in words])
+            ends.append(len(ids))
+        return np.array(ids, self.dtype), np.array(ends, np.int64)
+
+
+def one_by_one(batches):
+    """The ids of each document."""
+    for ids, ends in batches:
+        for start, end in pairwise([0, *ends.tolist()]):
+            yield ids[start:end]
 
 
 def check_documents(X):

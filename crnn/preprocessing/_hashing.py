@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from sklearn.utils import murmurhash3_32
 
+from crnn import _text
 from crnn._constraints import Interval
 from crnn._docs import documented
 from crnn._system.sklearn_callbacks import one_task
@@ -18,6 +19,7 @@ from crnn.preprocessing._documents import (
     WORD_PATTERN,
     BaseSequenceVectorizer,
     Ids,
+    WordReader,
     check_documents,
 )
 
@@ -164,24 +166,31 @@ class HashingSequenceVectorizer(BaseSequenceVectorizer):
         self._validate_params()
         self._check(X)
         self._check_room(X)
-        known: dict[Any, int] = {}
-        return self._to_output((self._hash(words, known) for words in self._words(X)), X)
+        return self._to_output(self._read(X, self._reader()), X)
 
     def _check(self, X):
         check_documents(X)
         self._check_dtype(self.n_features - 1)
 
-    def _hash(self, words, known):
-        """Ids of the words; hashes of this call are kept in ``known``."""
-        size = self.n_features - FIRST_WORD
-        for word in words:
-            if word not in known:
-                # As murmurhash3_32 encodes it, except that it rejects a lone surrogate.
-                key = word.encode("utf-8", "surrogatepass") if isinstance(word, str) else word
-                known[word] = FIRST_WORD + murmurhash3_32(key, positive=True) % size
-        return [known[word] for word in words]
+    def _reader(self):
+        if self._has_default_words() and self.n_features <= 2**31:
+            return _text.HashingReader(self.n_features)
+        return WordReader(Hashes(self.n_features).__getitem__, self.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
+
+
+class Hashes(dict):
+    """The id of each word; hashes are kept."""
+
+    def __init__(self, n_features):
+        self.n_words = n_features - FIRST_WORD
+
+    def __missing__(self, word):
+        # As murmurhash3_32 encodes it, except that it rejects a lone surrogate.
+        key = word.encode("utf-8", "surrogatepass") if isinstance(word, str) else word
+        self[word] = FIRST_WORD + murmurhash3_32(key, positive=True) % self.n_words
+        return self[word]

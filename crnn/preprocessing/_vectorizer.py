@@ -1,10 +1,8 @@
 """Words -> ids by a vocabulary learned from the documents."""
 
 import warnings
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
 from numbers import Integral
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, Self
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils.validation import check_is_fitted
 
+from crnn import _text
 from crnn._constraints import Interval
 from crnn._docs import documented
 from crnn._system.sklearn_callbacks import one_task
@@ -27,7 +26,9 @@ from crnn.preprocessing._documents import (
     WORD_PATTERN,
     BaseSequenceVectorizer,
     Ids,
+    WordReader,
     check_documents,
+    one_by_one,
 )
 
 
@@ -210,7 +211,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         if self.vocabulary is None:
             return self._to_output(self._learn(X), X)
         vocabulary = self._given_vocabulary()
-        ids = self._to_output(self._look_up(X, vocabulary), X)
+        ids = self._look_up(X, vocabulary)
         self.vocabulary_ = vocabulary
         return ids
 
@@ -231,9 +232,7 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         """
         check_documents(X)
         self._check_room(X)
-        vocabulary = self._fitted_vocabulary()
-        self._check_dtype(max(vocabulary.values()))
-        return self._to_output(self._look_up(X, vocabulary), X)
+        return self._look_up(X, self._fitted_vocabulary())
 
     def inverse_transform(self, X: Iterable[ArrayLike]) -> list[list[Any]]:
         """Turn sequences of ids back into words.
@@ -283,40 +282,49 @@ class SequenceVectorizer(BaseSequenceVectorizer):
                 )
                 return
 
-    def _look_up(self, documents, vocabulary):
-        for words in self._words(documents):
-            yield [vocabulary.get(word, OUT_OF_VOCABULARY) for word in words]
+    def _look_up(self, X, vocabulary):
+        small = np.dtype(self.dtype) == np.int32  # the reader refuses an id that does not fit
+        if not small:
+            largest = max(vocabulary.values())
+            self._check_dtype(largest)
+            small = largest <= np.iinfo(np.int32).max
+        if small and type(vocabulary) is dict and self._has_default_words():
+            reader = _text.VocabularyReader(vocabulary)
+        else:
+            reader = WordReader(lambda word: vocabulary.get(word, OUT_OF_VOCABULARY), self.dtype)
+        return self._to_output(self._read(X, reader), X)
 
-    def _learn(self, documents):
-        """Set `vocabulary_` from the documents; return their ids, one array each."""
-        numbers = defaultdict()  # of the words, in order of appearance
-        numbers.default_factory = numbers.__len__
-        occurrences, ends = array("i"), [0]
-        for words in self._words(documents):
-            occurrences.extend([numbers[word] for word in words])
-            ends.append(len(occurrences))
-        occurrences = np.array(occurrences, np.int32)
-        numbered = [occurrences[start:end] for start, end in pairwise(ends)]
+    def _learn(self, X):
+        """Set `vocabulary_` from the documents; return their ids in batches."""
+        known = defaultdict()  # words that the kernel does not see
+        known.default_factory = lambda: FIRST_WORD + len(known)
+        default = self._has_default_words()
+        reader = _text.LearningReader() if default else WordReader(known.__getitem__, np.int32)
+        batches = list(self._read(X, reader))  # with ids in order of appearance
+        words = reader.learned() if default else list(known)
 
-        words = list(numbers)
-        frequency = np.bincount(occurrences, minlength=len(words))
-        chosen = self._choose(words, frequency, numbered)
+        frequency = np.zeros(FIRST_WORD + len(words), np.intp)
+        for ids, _ in batches:
+            np.add.at(frequency, ids, 1)
+        chosen = self._choose(words, frequency[FIRST_WORD:], batches)
         vocabulary = {words[number]: id_ for id_, number in enumerate(chosen, FIRST_WORD)}
         self._check_dtype(max(vocabulary.values()))
         self.vocabulary_ = vocabulary
 
-        ids = np.full(len(words), OUT_OF_VOCABULARY, self.dtype)
-        ids[chosen] = list(vocabulary.values())
-        return (ids[document] for document in numbered)
+        final = np.full(FIRST_WORD + len(words), OUT_OF_VOCABULARY, self.dtype)
+        final[START] = START
+        final[FIRST_WORD + np.array(chosen)] = list(vocabulary.values())
+        return ((final[ids], ends) for ids, ends in batches)
 
-    def _choose(self, words, frequency, documents):
+    def _choose(self, words, frequency, batches):
         """Indices of the words that enter the vocabulary, in the order of their ids."""
+        n_documents = sum(len(ends) for _, ends in batches)
         eligible = np.ones(len(words), bool)
         in_one = isinstance(self.min_df, Integral) and self.min_df == 1
         in_all = not isinstance(self.max_df, Integral) and self.max_df == 1
-        if documents and not (in_one and in_all):  # otherwise every word is eligible
+        if n_documents and not (in_one and in_all):  # otherwise every word is eligible
             at_least, at_most = (
-                bound if isinstance(bound, Integral) else bound * len(documents)
+                bound if isinstance(bound, Integral) else bound * n_documents
                 for bound in (self.min_df, self.max_df)
             )
             if at_most < at_least:
@@ -324,17 +332,23 @@ class SequenceVectorizer(BaseSequenceVectorizer):
                     f"max_df={self.max_df!r} corresponds to fewer documents than "
                     f"min_df={self.min_df!r}; raise max_df or lower min_df."
                 )
-            distinct = [np.unique(document) for document in documents]
-            occurs_in = np.bincount(np.concatenate(distinct), minlength=len(words))
+            distinct = [np.unique(document) for document in one_by_one(batches)]
+            occurs_in = np.bincount(np.concatenate(distinct), minlength=FIRST_WORD + len(words))
+            occurs_in = occurs_in[FIRST_WORD:]
             eligible = (at_least <= occurs_in) & (occurs_in <= at_most)
-        candidates = np.flatnonzero(eligible).tolist()
-        if not candidates:
+        candidates = np.flatnonzero(eligible)
+        if not len(candidates):
             raise ValueError(
                 "Empty vocabulary: no word was found, or stop_words, min_df and max_df left "
                 "none. Pass more documents or relax these parameters."
             )
-        order = sorted(candidates, key=lambda number: (-frequency[number], words[number]))
-        return order if self.max_features is None else order[: self.max_features - FIRST_WORD]
+        room = len(words) if self.max_features is None else self.max_features - FIRST_WORD
+        if room < len(candidates):  # sort no more than has a chance
+            least = -np.partition(-frequency[candidates], room - 1)[room - 1]
+            candidates = candidates[frequency[candidates] >= least]
+        counts = frequency.tolist()
+        order = sorted(candidates.tolist(), key=lambda number: (-counts[number], words[number]))
+        return order[:room]
 
     def _given_vocabulary(self):
         """The parameter `vocabulary` as a checked dict from word to id."""
@@ -366,10 +380,11 @@ class SequenceVectorizer(BaseSequenceVectorizer):
         return vocabulary
 
     def _fitted_vocabulary(self):
-        if self.vocabulary is not None and not hasattr(self, "vocabulary_"):
-            return self._given_vocabulary()
-        check_is_fitted(self)
-        return self.vocabulary_
+        if hasattr(self, "vocabulary_"):
+            return self.vocabulary_
+        if self.vocabulary is None:
+            check_is_fitted(self)
+        return self._given_vocabulary()
 
 
 def _check_unique(items):
