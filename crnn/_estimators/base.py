@@ -20,6 +20,7 @@ from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
+from crnn._estimators.given_weights import agreed, named
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network, Sizes, sizes_of
@@ -429,10 +430,29 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             f"Training with weights of the shapes {network.shapes}",
             "Lower vocabulary_size, bigrams, embedding_dim or units.",
         )
-        self.weights_ = draw(network.parameters, rng, self.dtype)
+        self._begin(draw(network.parameters, rng, self.dtype), rng)
+
+    def _begin(self, weights, rng):
+        """Be a model with these weights that has not been trained yet."""
+        self.weights_ = weights
         self._training = new_training(rng, self._new_optimizer().state)
         self.history_ = {}
         self.n_iter_ = 0
+
+    @classmethod
+    @quiet
+    def _from_weights(cls, weights, parameters, **target):
+        """A fitted estimator with weights from elsewhere, all of which is checked first."""
+        weights = named(weights, parameters.get("bidirectional"))
+        estimator = cls(**agreed(weights, parameters))
+        estimator._validate_params()
+        weights = estimator._learn_outputs(weights, **target)
+        arrays = as_arrays(weights, estimator.dtype, copy=True)
+        for name, array in arrays.items():
+            assert_all_finite(array, input_name=f"weights[{name!r}]")
+        estimator._network_of(arrays)  # whose shapes belong together
+        estimator._begin(arrays, own_stream(estimator.random_state))
+        return estimator
 
     def _sizes(self, raw):
         """Sizes of the network that parameters and data ask for."""

@@ -181,6 +181,24 @@ TEXTS = {
             If the data do not match the parameters or earlier calls; the estimator is left as it
             was.
         """,
+    "given_weights": """
+        weights : dict of array-like, or list of array-like
+            All weights by the names of ``weights_``, or in the order of ``get_weights``, which is
+            that of Keras.
+        """,
+    "parameters_of_weights": """
+        **parameters : dict
+            Parameters of the estimator. Those that follow from the weights may be left out: units,
+            bidirectional, embedding_dim, bigrams, vocabulary_size (pass None if the last row of the
+            embedding is that of unknown words) and dtype ("float64" if all weights have it).
+            ``pooling`` has to be passed if it is not the default, and so have ``activation`` and
+            ``mask_zero``, which nothing shows.
+        """,
+    "from_weights_errors": """
+        ValueError
+            If weights have shapes that do not belong together, are not finite numbers, or disagree
+            with a parameter.
+        """,
     "errors": """
         NotFittedError
             If the estimator is not fitted.

@@ -93,6 +93,16 @@ class TwoClasses(ManyClasses):
         return log_expit(np.column_stack([-decisions, decisions]))
 
 
+class TwoOutputs(TwoClasses):
+    """An output for each of two classes, as other libraries have it, and a softmax over both."""
+
+    kernel = staticmethod(_core.softmax_cross_entropy)
+    encode = ManyClasses.encode
+
+    def decide(self, logits):
+        return logits[:, 1] - logits[:, 0]
+
+
 class Labels:
     """Any number of labels for a sample, each with an output of its own."""
 
