@@ -48,7 +48,7 @@ def again(model, weights, **parameters):
 def test_the_same_model_from_its_weights(kind, options):
     if kind == "series":
         options = {n: v for n, v in options.items() if n not in ("bigrams", "vocabulary_size")}
-    model, X, y = model_of(kind, options)
+    model, X, _ = model_of(kind, options)
     shuffled = dict(sorted(model.weights_.items(), key=lambda item: item[0][::-1]))
     both = {"bidirectional": model.bidirectional}  # not to be seen if all widths are the same
     for weights, more in ((shuffled, {}), (model.get_weights(), both)):
@@ -129,12 +129,14 @@ def test_lists_of_plain_numbers_and_other_precisions():
     assert SimpleRNNClassifier.from_weights(doubles, [0, 1]).dtype == "float64"
     model = SimpleRNNClassifier.from_weights(doubles, [0, 1], dtype="float32")
     assert {array.dtype for array in model.weights_.values()} == {np.dtype("float32")}
-    doubles["embedding"][0] = 5  # copies
-    assert model.embedding_[0, 0] != 5
+    model = SimpleRNNClassifier.from_weights(doubles, [0, 1])
+    doubles["embedding"][0] = 5
+    assert model.embedding_[0, 0] != 5  # a copy
 
 
 WEIGHTS = small(vocabulary_size=4).fit([[1, 2], [3]], [0, 1]).get_weights()
 NAMES = list(small(vocabulary_size=4).fit([[1, 2], [3]], [0, 1]).weights_)
+NAMED = dict(zip(NAMES, WEIGHTS, strict=True))
 
 
 def with_one(place, array):
@@ -164,9 +166,9 @@ REFUSED = {
     "a pooling": (WEIGHTS, {"pooling": "last"}, "pooling='last' reads 1 times 6 .* 18 rows"),
     "no pooling": (with_one(4, WEIGHTS[4][:6]), {}, "The default reads 3 times .*as pooling"),
     "a parameter": (WEIGHTS, {"max_iter": -1}, "'max_iter' parameter"),
-    "a name": (dict(zip([*NAMES[:-1], "head"], WEIGHTS)), {}, r"not \['head/bias'\]"),
+    "a name": (dict(zip([*NAMES[:-1], "head"], WEIGHTS, strict=True)), {}, r"not \['head/bias'\]"),
     "more names": (
-        dict(zip(NAMES, WEIGHTS)) | {"rnn_2/bias": [1.0]}, {}, r"unknown names \['rnn_2/bias'\]"
+        NAMED | {"rnn_2/bias": [1.0]}, {}, r"unknown names \['rnn_2/bias'\]"
     ),
 }  # fmt: skip
 

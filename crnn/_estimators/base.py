@@ -20,7 +20,7 @@ from crnn._data.containers import without_missing
 from crnn._data.reader import as_sequences, read
 from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
-from crnn._estimators.given_weights import agreed, named
+from crnn._estimators.given_weights import agreed, named, vectors
 from crnn._estimators.weights import FittedWeights
 from crnn._layers import forecast
 from crnn._layers.network import Network, Sizes, sizes_of
@@ -89,6 +89,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         bidirectional: bool = False,
         pooling: Pooling | Sequence[Pooling] = ("last", "mean", "max"),
         embedding_dim: int = 32,
+        embedding_init: ArrayLike | None = None,
+        embedding_trainable: bool = True,
         vocabulary_size: int | None = None,
         bigrams: int = 0,
         input: Literal["auto", "tokens", "series"] = "auto",
@@ -129,6 +131,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.embedding_dim = embedding_dim
+        self.embedding_init = embedding_init
+        self.embedding_trainable = embedding_trainable
         self.vocabulary_size = vocabulary_size
         self.bigrams = bigrams
         self.input = input
@@ -419,7 +423,10 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         self._learn_target(y)
         rng = own_stream(self.random_state)
         vars(self).pop("weights_", None)  # those of an earlier fit do not matter
-        network, optimizer = self._network(self._sizes(raw)), OPTIMIZERS[self.optimizer]
+        tokens = raw.are_tokens(self.input)
+        initial = vectors(self.embedding_init, self.vocabulary_size, self.dtype, tokens)
+        network = self._network(self._sizes(raw, initial), initial)
+        optimizer = OPTIMIZERS[self.optimizer]
         memory.require(
             forecast.of_weights(
                 network.parameters,
@@ -454,12 +461,16 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         estimator._begin(arrays, own_stream(estimator.random_state))
         return estimator
 
-    def _sizes(self, raw):
+    def _sizes(self, raw, initial=None):
         """Sizes of the network that parameters and data ask for."""
         continuing = hasattr(self, "embedding_")
         V, F = None, raw.n_features
         if continuing or raw.are_tokens(self.input):
             V, F = self.vocabulary_size, self.embedding_dim
+        if self.embedding_init is not None and continuing:
+            F = self.embedding_.shape[1]  # that of the vectors, whatever embedding_dim is
+        elif initial is not None:
+            V, F = len(initial) + (V is None), initial.shape[1]
         if V is None and continuing:
             V = len(self.embedding_)
         elif V is None and raw.are_tokens(self.input):
@@ -473,7 +484,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             bigrams=0 if V is None else int(self.bigrams),
         )
 
-    def _network(self, sizes):
+    def _network(self, sizes, initial=None):
         return Network(
             sizes,
             activation=self.activation,
@@ -484,6 +495,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
             word_dropout=self.word_dropout,
             bigram_dropout=self.bigram_dropout,
             dropout=self.dropout,
+            embedding_init=initial,
+            embedding_trainable=self.embedding_trainable,
         )
 
     def _network_of(self, weights):

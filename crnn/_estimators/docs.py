@@ -13,6 +13,13 @@ PARAMETERS = """
         or several of these side by side.
     embedding_dim : int, default=32
         Size of the vector learned for each token, E. Float series have no embedding.
+    embedding_init : array-like of shape (V, E), default=None
+        First vectors of the tokens, a row for each id, such as those that
+        ``crnn.preprocessing.embedding_matrix`` finds for the words of a vectorizer; their width
+        replaces ``embedding_dim``. With ``vocabulary_size=None`` ids from V on are read as one
+        unknown word.
+    embedding_trainable : bool, default=True
+        Whether training moves the vectors of the tokens. False freezes them.
     vocabulary_size : int, default=None
         Number of token ids, V: ids run from 0 (padding) to V - 1, and a higher one is an error.
         If None, the largest id seen by ``fit`` sets the size, and all higher ids are read as one

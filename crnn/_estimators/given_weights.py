@@ -69,6 +69,28 @@ def agreed(weights, parameters):
     return {"dtype": _precision(weights)} | shown | parameters
 
 
+def vectors(embedding_init, vocabulary_size, dtype, tokens):
+    """The parameter ``embedding_init`` as an array (V, E), or None."""
+    if embedding_init is None:
+        return None
+    if not tokens:
+        raise ValueError(
+            "embedding_init has vectors of token ids, but X contains float series, which have no "
+            "embedding. Pass token ids, or set embedding_init=None."
+        )
+    array = _array("embedding_init", embedding_init)
+    if array.ndim != 2:
+        raise ValueError(f"embedding_init has shape {array.shape}; pass a row for each token id.")
+    if vocabulary_size not in (None, len(array)):
+        raise ValueError(
+            f"vocabulary_size={vocabulary_size} disagrees with embedding_init, which has "
+            f"{len(array)} rows. Leave vocabulary_size out, or pass a row for each token id."
+        )
+    array = array.astype(dtype)
+    assert_all_finite(array, input_name="embedding_init")
+    return array
+
+
 def _check_pooling(weights, parameters, sizes):
     """Which states the head reads cannot be seen, only how many of them."""
     rows, n_states = len(weights["head/kernel"]), sizes.n_states
