@@ -75,7 +75,7 @@ class ManyClasses:
 class TwoClasses(ManyClasses):
     """One output, the log-odds of the second class."""
 
-    kernel = staticmethod(_core.sigmoid_cross_entropy)
+    kernel: Callable[..., tuple[float, float]] = staticmethod(_core.sigmoid_cross_entropy)
 
     def encode(self, y, dtype):
         return super().encode(y, dtype)[:, None].astype(dtype)
