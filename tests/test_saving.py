@@ -154,7 +154,10 @@ def test_a_file_of_another_class(tmp_path):
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
 def test_without_optimizer(optimizer, tmp_path):
     X, y = fitted()[1:]
-    model = small(optimizer=optimizer, momentum=0.5, vocabulary_size=5000, warm_start=True)
+    held_out = {"validation_fraction": 0.3, "stratify": True}
+    model = small(
+        optimizer=optimizer, momentum=0.5, vocabulary_size=5000, warm_start=True, **held_out
+    )
     model.fit(X, y)
     model.save(tmp_path / "whole.npz")
     model.save(tmp_path / "slim.npz", optimizer=False)
