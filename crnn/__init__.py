@@ -31,12 +31,13 @@ for _public in (
 ):
     _public.__module__ = "crnn"  # pickles and lists of trusted types name the public module
 
-_SUBMODULES = ("callbacks", "datasets", "inspection", "preprocessing")
+_SUBMODULES = ("callbacks", "datasets", "inspection", "interop", "preprocessing")
 
 if TYPE_CHECKING:
     from crnn import callbacks as callbacks
     from crnn import datasets as datasets
     from crnn import inspection as inspection
+    from crnn import interop as interop
     from crnn import preprocessing as preprocessing
 
 

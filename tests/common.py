@@ -13,10 +13,11 @@ import crnn
 import crnn.callbacks
 import crnn.datasets
 import crnn.inspection
+import crnn.interop
 import crnn.preprocessing
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
-MODULES = (crnn, crnn.callbacks, crnn.datasets, crnn.inspection, crnn.preprocessing)
+MODULES = (crnn, crnn.callbacks, crnn.datasets, crnn.inspection, crnn.interop, crnn.preprocessing)
 PUBLIC = {name: getattr(m, name) for m in MODULES for name in m.__all__ if name[0] != "_"}
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))  # how often to repeat what depends on chance

@@ -10,7 +10,7 @@ import crnn
 ROOT = Path(crnn.__file__).parent
 # From the top down; what stands in one line may import from its own line and from those below.
 LAYERS = [
-    {"__init__", "callbacks", "inspection"},
+    {"__init__", "callbacks", "inspection", "interop"},
     {"_estimators"},
     {"_training"},
     {"_saving"},

@@ -11,7 +11,9 @@ from common import PUBLIC, functions_of
 
 def test_the_package_lists_what_is_public():
     listed = dir(crnn)
-    assert {"callbacks", "datasets", "inspection", "preprocessing", "SimpleRNN"} <= set(listed)
+    assert {"callbacks", "datasets", "inspection", "interop", "preprocessing", "SimpleRNN"} <= set(
+        listed
+    )
     assert [name for name in listed if name[0] == "_"] == ["__version__"]
     assert all(hasattr(crnn, name) for name in listed)
     assert crnn.inspection.TrainingHistoryDisplay is crnn.TrainingHistoryDisplay

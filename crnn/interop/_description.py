@@ -65,10 +65,8 @@ def describe(estimator, function):
     )
 
 
-def estimator_of(weights, description, classes, parameters):
-    """A fitted estimator with these weights, of the kind that the outputs have."""
-    K, kind = description.sizes.n_outputs, description.out_activation
-    parameters = description.settings | parameters
+def estimator_of(weights, K, kind, classes, parameters):
+    """A fitted estimator with K outputs of the ``kind`` "sigmoid", "softmax" or "linear"."""
     if kind == "softmax" and K == 1:
         raise ValueError("The head has a softmax of one output, which is always 1.")
     if kind == "linear" and classes is None:

@@ -125,4 +125,5 @@ def from_keras(model: Any, classes: ArrayLike | None = None, **parameters: Any) 
     if not isinstance(model, keras.Model):
         raise TypeError(f"from_keras takes a keras.Model, not a {type(model).__name__}.")
     description, weights = read(keras, model)
-    return estimator_of(weights, description, classes, parameters)
+    K, kind = description.sizes.n_outputs, description.out_activation
+    return estimator_of(weights, K, kind, classes, description.settings | parameters)

@@ -30,12 +30,11 @@ class Parts(NamedTuple):
 
 def read(keras, model):
     """The description and the weights, in the order of Keras, of a model."""
-    if not isinstance(model, (keras.Sequential, keras.Model)) or not hasattr(model, "operations"):
-        if not isinstance(model, keras.Sequential):
-            raise ValueError(
-                f"{_name(model)} is neither Sequential nor Functional, so that its layers do not "
-                "show how they are connected. Build it as one of these."
-            )
+    if not (isinstance(model, keras.Sequential) or hasattr(model, "operations")):
+        raise ValueError(
+            f"{_name(model)} is neither Sequential nor Functional, so that its layers do not show "
+            "how they are connected. Build it as one of these."
+        )
     if not model.built or not model.layers:
         raise ValueError(f"{_name(model)} is not built; call it on data, or model.build, first.")
     layers = [layer for layer in model.layers if _kind(layer) not in IGNORED]
@@ -142,9 +141,9 @@ def _activation(keras, layer, names):
     for name in names:
         if layer.activation is getattr(keras.activations, name):
             return name
+    found = getattr(layer.activation, "__name__", layer.activation)
     raise ValueError(
-        f"The layer {_name(layer)} has the activation "
-        f"{getattr(layer.activation, '__name__', layer.activation)!r}; crnn has {list(names)} there."
+        f"The layer {_name(layer)} has the activation {found!r}; crnn has {list(names)} there."
     )
 
 
@@ -161,7 +160,7 @@ def _check_chain(description, parts):
         )
     if description.mask_zero and description.pooling == ("max",):
         raise ValueError(
-            f"The layer {_name(parts.pool)} ignores the mask of {parts.embedding.name!r}: it counts "
+            f"The layer {_name(parts.pool)} ignores the mask of {parts.embedding.name!r}: it reads "
             "the states of masked steps, which crnn skips. Use mask_zero=False, or the mean."
         )
 
@@ -185,7 +184,8 @@ def _built_here(keras, model, description):
         if _structure(functional(keras, candidate)) == _structure(model):
             return candidate
     raise ValueError(
-        f"{_name(model)} is Functional and no chain, and not as to_keras builds it. crnn has {ORDER}."
+        f"{_name(model)} is Functional, but neither a chain nor as to_keras builds it; crnn has "
+        f"{ORDER}."
     )
 
 
