@@ -38,6 +38,7 @@ def blocks_of(page):
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_code_of_a_page(page, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")

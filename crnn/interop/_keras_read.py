@@ -45,7 +45,7 @@ def read(keras, model):
     else:
         parts = _parts([layer for layer in layers if _kind(layer) != "Concatenate"])
         description = _built_here(keras, model, _described(keras, parts))
-    return description, _weights(parts)
+    return description, _weights(keras, parts)
 
 
 def _kind(layer):
@@ -178,7 +178,7 @@ def _built_here(keras, model, description):
         open_vocabulary="Minimum" in kinds,
         dtype=np.dtype(model.layers[-1].variable_dtype).name,
     )
-    n_pools = len(model.layers[-1].get_weights()[0]) // pooled
+    n_pools = model.layers[-1].kernel.shape[0] // pooled
     for pooling in permutations(POOLINGS, n_pools):
         candidate = description._replace(pooling=pooling)
         if _structure(functional(keras, candidate)) == _structure(model):
@@ -205,17 +205,17 @@ def _structure(model):
     return plain(config)
 
 
-def _weights(parts):
+def _weights(keras, parts):
     """All weights in the order of Keras, with zeros for a bias that a layer does not have."""
-    weights = [] if parts.embedding is None else _of_layer(parts.embedding, 1)
+    weights = [] if parts.embedding is None else _of_layer(keras, parts.embedding, 1)
     for layer in parts.recurrent:
         for cell in _cells(layer):
-            weights += _of_layer(cell, 3)
-    return weights + _of_layer(parts.head, 2)
+            weights += _of_layer(keras, cell, 3)
+    return weights + _of_layer(keras, parts.head, 2)
 
 
-def _of_layer(layer, n_arrays):
-    arrays = layer.get_weights()
+def _of_layer(keras, layer, n_arrays):
+    arrays = [keras.ops.convert_to_numpy(variable) for variable in layer.weights]
     if len(arrays) == n_arrays - 1 and not getattr(layer, "use_bias", True):
         arrays.append(np.zeros(layer.units, arrays[0].dtype))
     if len(arrays) != n_arrays:
