@@ -48,6 +48,12 @@ def networks(draw, activations=("tanh", "relu", "sigmoid", "linear"), one_size=F
     return SimpleRNNClassifier.from_weights(weights, classes, **given), X
 
 
+def with_maxima_below_zero():
+    """A network all of whose states are negative, so that a padding must not count as 0."""
+    weights = [np.eye(4, 2), np.eye(2), np.eye(2) / 2, [-3.0, -3.0], [[1.0], [2.0]], [0.0]]
+    return SimpleRNNRegressor.from_weights(weights, pooling="max")
+
+
 def outputs_of(estimator, X):
     """What the head of another library gives after its activation, (n_samples, n_outputs)."""
     if isinstance(estimator, SimpleRNNRegressor):

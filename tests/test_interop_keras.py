@@ -7,7 +7,7 @@ from hypothesis import given
 from common import small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 from crnn.interop import from_keras, to_keras
-from drawn_networks import SETTINGS, assert_same, networks, outputs_of
+from drawn_networks import SETTINGS, assert_same, networks, outputs_of, with_maxima_below_zero
 
 keras = pytest.importorskip("keras", reason="keras is not installed; see `make test-interop`")
 from keras import layers  # noqa: E402
@@ -40,6 +40,13 @@ def test_there_and_back(drawn):
     if not DOUBLE:
         estimator.weights_ = {n: w.astype("f4") for n, w in estimator.weights_.items()}
     assert_same(estimator, back)
+
+
+def test_maxima_of_masked_steps():
+    estimator, X = with_maxima_below_zero(), np.array([[0, 1, 2], [3, 0, 0], [0, 0, 0]])
+    wanted = estimator.predict(X)
+    assert (wanted[:2] < -1).all()
+    np.testing.assert_allclose(np.asarray(to_keras(estimator)(X))[:, 0], wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"pooling": "last", "vocabulary_size": 5}])

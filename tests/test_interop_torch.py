@@ -8,7 +8,7 @@ from hypothesis import given
 
 from crnn import SimpleRNNRegressor
 from crnn.interop import from_torch, to_torch
-from drawn_networks import SETTINGS, assert_same, networks, outputs_of
+from drawn_networks import SETTINGS, assert_same, networks, outputs_of, with_maxima_below_zero
 
 torch = pytest.importorskip("torch", reason="torch is not installed; see `make test-interop`")
 
@@ -36,6 +36,15 @@ def test_there_and_back(drawn):
     back = from_torch(module, classes, **more)
     assert_same(estimator, back)
     np.testing.assert_array_equal(outputs_of(back, X), wanted)
+
+
+def test_maxima_of_masked_steps():
+    estimator, X = with_maxima_below_zero(), np.array([[0, 1, 2], [3, 0, 0], [0, 0, 0]])
+    wanted = estimator.predict(X)
+    assert (wanted[:2] < -1).all()
+    np.testing.assert_allclose(
+        to_torch(estimator)(torch.from_numpy(X)).detach().numpy()[:, 0], wanted, atol=1e-5
+    )
 
 
 @SETTINGS
