@@ -21,10 +21,13 @@ test-oldest:  ## the default tests with the oldest versions that pyproject.toml 
 		"pytest<9" -e ".[test]"  # scikit-learn 1.6 hands its checks over as pytest 9 does not like
 	.venv-oldest/bin/python -m pytest
 
-test-keras:  ## the same predictions and losses as Keras
-	python3 -m venv .venv-keras
-	.venv-keras/bin/python -m pip install keras jax -e ".[test]"
-	KERAS_BACKEND=jax .venv-keras/bin/python -m pytest tests/test_keras.py
+test-interop:  ## the same predictions and losses as Keras and PyTorch, and their models both ways
+	python3 -m venv .venv-interop
+	.venv-interop/bin/python -m pip install keras jax torch -e ".[test]"
+	KERAS_BACKEND=jax .venv-interop/bin/python -m pytest tests/test_keras.py tests/test_interop.py \
+		tests/test_interop_keras.py tests/test_interop_torch.py \
+		"tests/test_docs.py::test_code_of_a_page[interop.md]"
+	.venv-interop/bin/python examples/from_keras.py --samples 500
 
 test-sanitized:  ## all default tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	tools/test_sanitized.sh memory
@@ -69,5 +72,5 @@ lint:  ## ruff, cython-lint and mypy
 	PATH="$(dir $(abspath $(PYTHON))):$$PATH" cython-lint crnn
 	$(PYTHON) -m mypy
 
-.PHONY: help build test test-slow test-oldest test-keras test-sanitized test-races test-valgrind test-sdist \
+.PHONY: help build test test-slow test-oldest test-interop test-sanitized test-races test-valgrind test-sdist \
 	test-rounds fuzz bench bench-kernels lint

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from crnn._estimators.classifier import SimpleRNNClassifier
+from crnn._estimators.files import load, save
 from crnn._estimators.regressor import SimpleRNNRegressor
 from crnn._estimators.transformer import SimpleRNNTransformer
 from crnn._layers.simple_rnn import SimpleRNN
@@ -17,6 +18,8 @@ __all__ = [
     "SimpleRNNTransformer",
     "TrainingHistoryDisplay",
     "__version__",
+    "load",
+    "save",
 ]
 
 for _public in (

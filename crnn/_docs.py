@@ -12,7 +12,8 @@ def documented(texts: Mapping[str, str]) -> Callable[[C], C]:
     """Replace each line ``{name}`` in the docstrings of a class and its methods by that text."""
 
     def fill(cls: C) -> C:
-        for thing in (cls, *filter(isfunction, vars(cls).values())):
+        members = [getattr(member, "__func__", member) for member in vars(cls).values()]
+        for thing in (cls, *filter(isfunction, members)):
             if thing.__doc__:  # there is none under python -OO
                 # Python 3.13 removes the indentation of docstrings, earlier versions do not.
                 thing.__doc__ = re.sub(

@@ -57,7 +57,7 @@ def validated(method: F) -> F:
     return quiet(cast(F, wrapper))
 
 
-def checked(**constraints: list[Any]) -> Callable[[F], F]:
+def checked(**constraints: list[Any] | str) -> Callable[[F], F]:
     """Check the arguments of a function against these constraints before it runs."""
     decorator = validate_params(constraints, prefer_skip_nested_validation=True)
     return cast(Callable[[F], F], decorator)

@@ -10,15 +10,19 @@ from pathlib import Path
 
 import atheris
 import numpy as np
+from sklearn.pipeline import make_pipeline
 
 with atheris.instrument_imports(include=["crnn", "zipfile"]):
+    import crnn
     from crnn import SimpleRNNClassifier
     from crnn._saving.checks import check_attributes
     from crnn._system.archive import SEAL_SIZE, read_archive, seal_of, write_archive
+    from crnn.preprocessing import SequenceVectorizer
 
 from common import run
 
 X, Y = [[1, 2], [2, 1], [1], [2]], [0, 1, 1, 0]
+TEXTS = ["a b", "b a", "a", "b"]
 FILE = Path(tempfile.mkdtemp(), "model.npz")
 
 
@@ -26,17 +30,19 @@ def models():
     options = {"max_iter": 1, "random_state": 0, "vocabulary_size": 3, "embedding_dim": 2}
     for more in ({}, {"optimizer": "rmsprop", "class_weight": {0: 1.0, 1: 2.0}}):
         yield SimpleRNNClassifier(2, **options, **more).fit(X, Y)
+    network = SimpleRNNClassifier(2, **options | {"vocabulary_size": 5})
+    yield make_pipeline(SequenceVectorizer(maxlen=3), network).fit(TEXTS, Y)
 
 
 def contents():
     for model in models():
-        model.save(FILE)
+        crnn.save(model, FILE)
         yield FILE.read_bytes()
 
 
 CONTENTS = list(contents())
-ARRAYS = read_archive(io.BytesIO(CONTENTS[0]))
-HEADER = ARRAYS.pop("header").tobytes()
+ARCHIVES = [read_archive(io.BytesIO(content)) for content in CONTENTS]
+HEADERS = [archive.pop("header").tobytes() for archive in ARCHIVES]
 
 
 def resealed(data):
@@ -46,7 +52,7 @@ def resealed(data):
 def with_header(text):
     """A valid archive with the arrays of the first model and another header."""
     file = io.BytesIO()
-    write_archive(file, {"header": np.frombuffer(text, np.uint8), **ARRAYS})
+    write_archive(file, {"header": np.frombuffer(text, np.uint8), **ARCHIVES[0]})
     return file.getvalue()
 
 
@@ -65,7 +71,9 @@ def pick(data, choices):
 
 def changed(data):
     """A valid archive in which parts of the header or of an array have been replaced."""
-    data, arrays, header = atheris.FuzzedDataProvider(data), dict(ARRAYS), json.loads(HEADER)
+    data = atheris.FuzzedDataProvider(data)
+    number = data.ConsumeIntInRange(0, len(ARCHIVES) - 1)
+    arrays, header = dict(ARCHIVES[number]), json.loads(HEADERS[number])
     for _ in range(data.ConsumeIntInRange(1, 3)):
         if data.ConsumeBool():
             name = pick(data, sorted(arrays))
@@ -104,11 +112,16 @@ def changed_array(data, array):
 
 def use(model):
     """A loaded model works, or raises ValueError; it never crashes."""
-    for call in (lambda: model.predict_proba(X), lambda: model.partial_fit(X, Y)):
+    calls = ["predict_proba", "partial_fit"] if hasattr(model, "hidden_states") else ["predict"]
+    data = X if hasattr(model, "hidden_states") else TEXTS
+    for call in calls:
         try:
-            call()
+            getattr(model, call)(*([data, Y] if call == "partial_fit" else [data]))
         except (ValueError, MemoryError):
             pass
+        except AttributeError:  # a pipeline that ends with its vectorizer
+            if hasattr(model, "hidden_states"):
+                raise
     pickle.loads(pickle.dumps(model))
 
 
@@ -135,7 +148,7 @@ def target(data):
         with warnings.catch_warnings(action="ignore"):  # numbers that do not fit into a type
             content = {b"r": resealed, b"h": with_header, b"j": changed}.get(kind, bytes)(data)
         FILE.write_bytes(content)
-        model = SimpleRNNClassifier.load(FILE)
+        model = crnn.load(FILE)
     except (ValueError, RecursionError):
         return
     use(model)
@@ -151,7 +164,7 @@ if __name__ == "__main__":
         [
             *plain,
             *sealed,
-            b"h" + HEADER,
+            b"h" + HEADERS[0],
             *states,
             *(b"j" + bytes([n] * 40) for n in range(0, 250, 9)),
         ],

@@ -17,9 +17,7 @@ import crnn.interop
 import crnn.preprocessing
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor
 
-MODULES = (
-    crnn, crnn.callbacks, crnn.datasets, crnn.inspection, crnn.interop, crnn.preprocessing
-)  # fmt: skip
+MODULES = (crnn, crnn.callbacks, crnn.datasets, crnn.inspection, crnn.interop, crnn.preprocessing)
 PUBLIC = {name: getattr(m, name) for m in MODULES for name in m.__all__ if name[0] != "_"}
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))  # how often to repeat what depends on chance

@@ -4,6 +4,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -127,10 +128,22 @@ DAMAGE = {
     "weights of another name": (
         within("weights_", "head/bias", [1.0]), "is not an array of float32"
     ),
-    "nothing fitted": (said("out_activation_", None), "not contain a fitted model"),
-    "a newer format": (in_header("format_version", 2), "format, version and class are"),
+    "nothing fitted": (said("out_activation_", None), "out_activation_ is missing"),
+    "a newer format": (in_header("format_version", 2), "format and version are"),
     "another format": (in_header("format", "a picture"), "a picture"),
-    "another class": (in_header("class", "SimpleRNNRegressor"), "SimpleRNNRegressor"),
+    "another class": (
+        in_header("class", "SimpleRNNRegressor"), r"use crnn\.load.* holds a SimpleRNNReg.*, not"
+    ),
+    "a class that is none": (in_header("class", ["os"]), "unhashable"),
+    "nothing but parameters": (in_header("attributes", {"dict": []}), "not contain a fitted model"),
+    "a network in a network": (
+        lambda header, members: attribute(
+            header, "extra_", {"estimator": deepcopy(header) | {"class": "Pipeline"}}
+        ),
+        "holds a Pipeline, not a SimpleRNNClassifier",
+    ),
+    "a type that is none": (parameter("dtype", {"type": "object"}), "'object'"),
+    "an output": (in_header("output", {"transform": "pandas"}), "set_output"),
     "a bad parameter": (in_header("parameters", {"dict": [["units", -1]]}), "units"),
     "an unknown parameter": (in_header("parameters", {"dict": [["unit", 1]]}), "unit"),
     "parameters that are none": (in_header("parameters", 3), "attribute"),

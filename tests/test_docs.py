@@ -4,6 +4,7 @@ import ast
 import builtins
 import inspect
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,23 +24,32 @@ EXTRAS = {  # what a block uses -> what its page must have told the reader to in
     "onnxruntime": "pip install onnxruntime",
     "register_skl2onnx": 'pip install "crnn[interop]"',
     "save_safetensors": 'pip install "crnn[interop]"',
+    "keras": "pip install keras jax",
+    "torch": "pip install torch",
 }
-OPTIONAL = ("onnx", "onnxruntime", "skl2onnx", "safetensors")
+OPTIONAL = ("keras", "torch")  # whose blocks run where they are installed
+OF_PAGE = {"interop.md": ("onnx", "onnxruntime", "skl2onnx", "safetensors")}
+
+
+def runs_here(block):
+    """Whether all libraries that a block imports are installed."""
+    imports = [a.name for node in ast.walk(ast.parse(block)) for a in getattr(node, "names", ())]
+    return all(find_spec(name) for name in imports if name in OPTIONAL)
 
 
 def blocks_of(page):
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_code_of_a_page(page, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
-    if page.name == "interop.md":
-        for library in OPTIONAL:
-            pytest.importorskip(library, reason=f"{library} is not installed")
+    for library in OF_PAGE.get(page.name, ()):
+        pytest.importorskip(library, reason=f"{library} is not installed")
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in blocks_of(page):
+    for block in filter(runs_here, blocks_of(page)):
         exec(compile(block, page.name, "exec"), names)
     plt.close("all")
 

@@ -10,7 +10,7 @@ import pytest
 
 from crnn import SimpleRNNClassifier
 
-keras = pytest.importorskip("keras", reason="keras is not installed; see `make test-keras`")
+keras = pytest.importorskip("keras", reason="keras is not installed; see `make test-interop`")
 from keras import layers  # noqa: E402
 
 V, E, T, N = 20, 6, 9, 80

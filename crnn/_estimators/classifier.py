@@ -18,7 +18,7 @@ from crnn._estimators.docs import TEXTS
 from crnn._layers.predictor import Predictor
 from crnn._saving.snapshot import on_snapshot
 from crnn._system.sklearn_private import StrOptions
-from crnn._training.losses import Labels, ManyClasses, TwoClasses
+from crnn._training.losses import Labels, ManyClasses, TwoClasses, TwoOutputs
 from crnn._typing import (
     Activation,
     Floats,
@@ -91,6 +91,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         bidirectional: bool = False,
         pooling: Pooling | Sequence[Pooling] = ("last", "mean", "max"),
         embedding_dim: int = 32,
+        embedding_init: ArrayLike | None = None,
+        embedding_trainable: bool = True,
         vocabulary_size: int | None = None,
         bigrams: int = 0,
         input: Literal["auto", "tokens", "series"] = "auto",
@@ -133,6 +135,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
             bidirectional=bidirectional,
             pooling=pooling,
             embedding_dim=embedding_dim,
+            embedding_init=embedding_init,
+            embedding_trainable=embedding_trainable,
             vocabulary_size=vocabulary_size,
             bigrams=bigrams,
             input=input,
@@ -241,6 +245,45 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
                     f"which was {known!r}. Pass the same classes, or None."
                 )
         return self._partial_fit(X, y, sample_weight, classes)
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: Mapping[str, ArrayLike] | Sequence[ArrayLike],
+        classes: ArrayLike | None,
+        **parameters: Any,
+    ) -> Self:
+        """Make a fitted classifier of weights that were trained elsewhere.
+
+        Parameters
+        ----------
+        {given_weights}
+        classes : array-like of shape (n_classes,) or None
+            The label of each output, or of both sides of a single one, the negative first. None
+            means independent labels, as those of multilabel y. ``classes_`` are sorted, and the
+            head with them.
+        {parameters_of_weights}
+
+        Returns
+        -------
+        self : SimpleRNNClassifier
+            ``n_iter_`` is 0, and X may have any width. ``partial_fit``, and ``fit`` with
+            ``warm_start=True``, train these weights further with a new optimiser.
+
+        Raises
+        ------
+        {from_weights_errors}
+
+        Examples
+        --------
+        >>> from crnn import SimpleRNNClassifier
+        >>> embedding = [[0.0], [1.0], [-1.0]]  # padding, a good word, a bad one
+        >>> weights = [embedding, [[1.0]], [[0.5]], [0.0], [[1.0]], [0.0]]
+        >>> clf = SimpleRNNClassifier.from_weights(weights, ["bad", "good"], pooling="last")
+        >>> clf.predict([[1, 1], [1, 2]]).tolist()
+        ['good', 'bad']
+        """
+        return cls._from_weights(weights, parameters, classes=classes)
 
     @on_snapshot
     def decision_function(self, X: SequencesLike) -> Floats:
@@ -367,9 +410,32 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         self.out_activation_ = "softmax" if many and not multilabel else "logistic"
         self.n_outputs_ = len(self.classes_) if many or multilabel else 1
 
+    def _learn_outputs(self, weights, classes):
+        """Learn classes that are given in the order of the outputs; give weights in their order."""
+        K = len(weights["head/bias"])
+        if classes is None:
+            self._learn_target(np.zeros((1, K), int))
+            return weights
+        given = column_or_1d(classes)
+        if len(set(given.tolist())) < len(given) or len(given) != max(K, 2):
+            raise ValueError(
+                f"classes={classes!r} must be {max(K, 2)} different labels, as the head has {K} "
+                "output(s); pass one for each output, two for a single one."
+            )
+        self._learn_target(given)
+        if K == 2:  # a softmax over both
+            self.out_activation_, self.n_outputs_ = "softmax", 2
+        order = np.argsort(given)
+        kernel, bias = (np.asarray(weights[f"head/{name}"]) for name in ("kernel", "bias"))
+        if K > 1:
+            kernel, bias = kernel[..., order], bias[order]
+        elif order[0] == 1:
+            kernel, bias = -kernel, -bias
+        return weights | {"head/kernel": kernel, "head/bias": bias}
+
     def _objective(self):
         if self.out_activation_ == "softmax":
-            return ManyClasses(self.classes_)
+            return (TwoOutputs if self.n_outputs_ == 2 else ManyClasses)(self.classes_)
         # Two classes share an output; labels have one each.
         shared = self.n_outputs_ < len(self.classes_)
         return TwoClasses(self.classes_) if shared else Labels(self.n_outputs_)

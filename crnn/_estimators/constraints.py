@@ -25,6 +25,8 @@ PARAMETER_CONSTRAINTS = {
     "bidirectional": ["boolean"],
     "pooling": [OneOrSeveral(StrOptions(set(POOLINGS)), distinct=True)],
     "embedding_dim": SIZE,
+    "embedding_init": ["array-like", None],
+    "embedding_trainable": ["boolean"],
     "vocabulary_size": [Interval(Integral, 1, MOST_IDS, closed="both"), None],
     "bigrams": [Interval(Integral, 0, MOST_IDS, closed="both")],
     "input": [StrOptions({"auto", "tokens", "series"})],

@@ -13,6 +13,13 @@ PARAMETERS = """
         or several of these side by side.
     embedding_dim : int, default=32
         Size of the vector learned for each token, E. Float series have no embedding.
+    embedding_init : array-like of shape (V, E), default=None
+        First vectors of the tokens, a row for each id, such as those that
+        ``crnn.preprocessing.embedding_matrix`` finds for the words of a vectorizer; their width
+        replaces ``embedding_dim``. With ``vocabulary_size=None`` ids from V on are read as one
+        unknown word.
+    embedding_trainable : bool, default=True
+        Whether training moves the vectors of the tokens. False freezes them.
     vocabulary_size : int, default=None
         Number of token ids, V: ids run from 0 (padding) to V - 1, and a higher one is an error.
         If None, the largest id seen by ``fit`` sets the size, and all higher ids are read as one
@@ -180,6 +187,24 @@ TEXTS = {
         ValueError
             If the data do not match the parameters or earlier calls; the estimator is left as it
             was.
+        """,
+    "given_weights": """
+        weights : dict of array-like, or list of array-like
+            All weights by the names of ``weights_``, or in the order of ``get_weights``, which is
+            that of Keras.
+        """,
+    "parameters_of_weights": """
+        **parameters : dict
+            Parameters of the estimator. Those that follow from the weights may be left out: units,
+            bidirectional, embedding_dim, bigrams, vocabulary_size (pass None if the last row of the
+            embedding is that of unknown words) and dtype ("float64" if all weights have it).
+            ``pooling`` has to be passed if it is not the default, and so have ``activation`` and
+            ``mask_zero``, which nothing shows.
+        """,
+    "from_weights_errors": """
+        ValueError
+            If weights have shapes that do not belong together, are not finite numbers, or disagree
+            with a parameter.
         """,
     "errors": """
         NotFittedError

@@ -1,7 +1,9 @@
 """Regression: one number per sequence, or several."""
 
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
@@ -103,6 +105,39 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         """
         return self._partial_fit(X, y, sample_weight)
 
+    @classmethod
+    def from_weights(
+        cls, weights: Mapping[str, ArrayLike] | Sequence[ArrayLike], **parameters: Any
+    ) -> Self:
+        """Make a fitted regressor of weights that were trained elsewhere.
+
+        Parameters
+        ----------
+        {given_weights}
+        {parameters_of_weights}
+
+        Returns
+        -------
+        self : SimpleRNNRegressor
+            ``n_iter_`` is 0, and X may have any width. ``partial_fit``, and ``fit`` with
+            ``warm_start=True``, train these weights further with a new optimiser. With a single
+            output, predictions are one-dimensional.
+
+        Raises
+        ------
+        {from_weights_errors}
+
+        Examples
+        --------
+        >>> from crnn import SimpleRNNRegressor
+        >>> weights = [[[1.0]], [[1.0]], [0.0], [[2.0]], [1.0]]  # twice the sum of a series, and 1
+        >>> options = {"pooling": "last", "activation": "linear"}
+        >>> reg = SimpleRNNRegressor.from_weights(weights, **options)
+        >>> reg.predict([[1.0, 2.0], [0.5]])
+        array([7., 2.])
+        """
+        return cls._from_weights(weights, parameters)
+
     @on_snapshot
     def predict(self, X: SequencesLike) -> Floats:
         """Predict the targets of the samples.
@@ -137,6 +172,11 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         self._one_dimensional = y.ndim == 1
         self.out_activation_ = "identity"
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+
+    def _learn_outputs(self, weights):
+        K = len(weights["head/bias"])
+        self._learn_target(np.zeros(1 if K == 1 else (1, K)))
+        return weights
 
     def _objective(self):
         return Numbers(self.n_outputs_, self._one_dimensional)

@@ -14,22 +14,26 @@ class Embedding:
 
     In an open vocabulary the last row stands for unknown ids: it is zero and never trains. Dropout
     leaves out numbers of the vectors, or whole vectors (``word_dropout``), the same ones wherever a
-    token stands in a batch.
+    token stands in a batch. The first rows may be given as ``initial``, and none of them moves if
+    not ``trainable``.
     """
 
     name = "embedding"
 
-    def __init__(self, vocabulary_size, dim, open_vocabulary, dropout=0.0, word_dropout=0.0):
+    def __init__(
+        self, vocabulary_size, dim, open_vocabulary, dropout=0.0, word_dropout=0.0,
+        initial=None, trainable=True,
+    ):  # fmt: skip
         self.shape = vocabulary_size, dim
+        self.initial, self.trainable = initial, trainable
         self.open_vocabulary = open_vocabulary
         self.dropout, self.word_dropout = dropout, word_dropout
         self.parameters = {self.name: Parameter(self.shape, self._initial)}
 
     def _initial(self, rng, shape):
-        if not self.open_vocabulary:
-            return uniform(rng, shape)
-        known = uniform(rng, (shape[0] - 1, shape[1]))
-        return np.concatenate([known, np.zeros((1, shape[1]))])
+        n_known = shape[0] - self.open_vocabulary
+        known = uniform(rng, (n_known, shape[1])) if self.initial is None else self.initial
+        return np.concatenate([known, np.zeros((shape[0] - n_known, shape[1]))])
 
     def forward(self, batch, run):
         table = run.weights[self.name]
@@ -41,13 +45,15 @@ class Embedding:
             values *= factors
 
         def backward(grad_values):
+            if not self.trainable:
+                return None, {}
             for factors in masks:
                 grad_values *= factors
             if self.open_vocabulary:
                 grad_values[batch.ids == len(table) - 1] = 0
             return None, {self.name: RowGradient(batch.ids, grad_values)}
 
-        return Steps(batch, values, batch.rows, shared=True, learned=True), backward
+        return Steps(batch, values, batch.rows, shared=True, learned=self.trainable), backward
 
     def _masks(self, shape, dtype, run):
         if not run.training:

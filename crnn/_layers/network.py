@@ -62,12 +62,17 @@ class Network:
         word_dropout=0.0,
         dropout=0.0,
         bigram_dropout=0.0,
+        embedding_init=None,
+        embedding_trainable=True,
     ):
         self.sizes = sizes
         V, F = sizes.vocabulary_size, sizes.n_features
         enter = SeriesInput()
         if V is not None:
-            enter = Embedding(V, F, open_vocabulary, embedding_dropout, word_dropout)
+            enter = Embedding(
+                V, F, open_vocabulary, embedding_dropout, word_dropout,
+                embedding_init, embedding_trainable,
+            )  # fmt: skip
         kind = Bidirectional if sizes.bidirectional else Recurrent
         self.recurrent = []
         for i, units in enumerate(sizes.units):

@@ -10,14 +10,46 @@ from reprlib import repr as short
 import numpy as np
 
 from crnn._constraints import is_number
+from crnn._data.sequences import MOST_IDS
 from crnn._layers.network import Network, Sizes, sizes_of
 from crnn._layers.parameters import check_shapes
 from crnn._layers.pooling import POOLINGS
 from crnn._saving.snapshot import is_learned
 from crnn._system.sklearn_private import validate_parameter_constraints
 from crnn._system.streams import check_stream
+from crnn.preprocessing._documents import FIRST_WORD
 
 MEMORIES = {"velocities", "moments", "touched"}  # arrays of an optimizer, by the names of weights
+
+
+def check_loaded(estimator):
+    """Raise ValueError if an estimator, vectorizer or pipeline from a file is not sound."""
+    estimator._validate_params()
+    if hasattr(estimator, "hidden_states"):
+        check_attributes(estimator)
+    if hasattr(estimator, "vocabulary_"):
+        _check_vocabulary(estimator.vocabulary_)
+    if hasattr(estimator, "estimator_"):
+        network = estimator.estimator_
+        _require(
+            hasattr(network, "hidden_states") and hasattr(network, "weights_"),
+            f"estimator_ is {short(network)}, not a fitted network",
+        )
+    for name, step in getattr(estimator, "steps", ()):
+        _require(
+            isinstance(name, str) and (step in (None, "passthrough") or hasattr(step, "fit")),
+            f"the step {short(name)} is {short(step)}, not an estimator",
+        )
+
+
+def _check_vocabulary(vocabulary):
+    ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
+    _require(
+        bool(ids)
+        and all(is_number(id_, Integral) and FIRST_WORD <= id_ < MOST_IDS for id_ in ids)
+        and len(set(ids)) == len(ids),
+        f"vocabulary_ is not a dict of different ids from {FIRST_WORD} on",
+    )
 
 
 def check_fitted(estimator):

@@ -75,7 +75,7 @@ class ManyClasses:
 class TwoClasses(ManyClasses):
     """One output, the log-odds of the second class."""
 
-    kernel = staticmethod(_core.sigmoid_cross_entropy)
+    kernel: Callable[..., tuple[float, float]] = staticmethod(_core.sigmoid_cross_entropy)
 
     def encode(self, y, dtype):
         return super().encode(y, dtype)[:, None].astype(dtype)
@@ -91,6 +91,16 @@ class TwoClasses(ManyClasses):
 
     def log_proba(self, decisions):
         return log_expit(np.column_stack([-decisions, decisions]))
+
+
+class TwoOutputs(TwoClasses):
+    """An output for each of two classes, as other libraries have it, and a softmax over both."""
+
+    kernel = staticmethod(_core.softmax_cross_entropy)
+    encode = ManyClasses.encode
+
+    def decide(self, logits):
+        return logits[:, 1] - logits[:, 0]
 
 
 class Labels:

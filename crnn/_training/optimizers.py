@@ -65,11 +65,11 @@ class Optimizer:
         return all(np.isfinite(memory).all() for kind in kinds for memory in kind.values())
 
     def step(self, parameters, gradients, n_threads):
-        """Update the parameters in place; the gradients may be changed too."""
+        """Update the parameters with a gradient in place; the gradients may be changed too."""
         self.state["n_steps"] += 1
         self.limit(parameters, gradients)
-        for name, weights in parameters.items():
-            self.update(name, weights, gradients[name], n_threads)
+        for name, gradient in gradients.items():
+            self.update(name, parameters[name], gradient, n_threads)
 
     def update_rows(self, name, weights, gradient, rho, epsilon, n_threads):
         """RMSprop on the rows of a ``RowGradient``."""

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 # Parameters that do not, or no longer, change the weights to which a fit comes.
-WITHOUT_EFFECT = ("callbacks", "n_jobs", "random_state", "scoring", "verbose", "warm_start")
+WITHOUT_EFFECT = (
+    "callbacks", "embedding_init", "n_jobs", "random_state", "scoring", "verbose", "warm_start",
+)  # fmt: skip
 
 
 # What "auto" stands for: small data get small batches and many epochs, and so enough steps.

@@ -6,6 +6,7 @@ from crnn.preprocessing._padding import pad_sequences
 from crnn.preprocessing._patches import SeriesPatches
 from crnn.preprocessing._scaler import SeriesScaler
 from crnn.preprocessing._vectorizer import SequenceVectorizer
+from crnn.preprocessing._vectors import embedding_matrix
 
 for _public in (
     HashingSequenceVectorizer,
@@ -22,5 +23,6 @@ __all__ = [
     "SeriesLayout",
     "SeriesPatches",
     "SeriesScaler",
+    "embedding_matrix",
     "pad_sequences",
 ]

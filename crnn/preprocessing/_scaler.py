@@ -88,15 +88,19 @@ class SeriesScaler(OneToOneFeatureMixin, SeriesTransformer):
 
         Parameters
         ----------
-        {X}
+        X : array-like of shape (n_samples, timesteps) or (n_samples, timesteps, features), or list
+            Scaled series, as `transform` returns them.
 
         Returns
         -------
-        {series}
+        series : ndarray or list of ndarray
+            An array for an array, a list for a list.
 
         Raises
         ------
-        {errors}
+        ValueError
+            If X holds NaN or infinity, or differs from the training series in its number of
+            features, or as an array in its number of timesteps.
         """
 
         def back(x):

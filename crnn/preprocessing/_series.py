@@ -59,7 +59,7 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
         raw = read(learner, self._arranged(X), reset=True)
         learner._learn(self._series(raw, raw.n_features))
         learner.n_channels_in_ = raw.n_features
-        self.__dict__ = vars(learner)
+        self.__dict__ = learner.__dict__
         return self
 
     @quiet
