@@ -89,7 +89,8 @@ def test_children_fit_after_their_parent(method):
     for _ in range(ROUNDS):
         states()
         if method == "loky":
-            got = Parallel(2, timeout=TIMEOUT)(delayed(states)() for _ in range(2))
+            with parallel_config("loky", inner_max_num_threads=2):  # else each has one thread
+                got = Parallel(2, timeout=TIMEOUT)(delayed(states)() for _ in range(2))
             joblib.externals.loky.get_reusable_executor().shutdown()
         else:
             with multiprocessing.get_context(method).Pool(2) as pool:
