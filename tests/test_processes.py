@@ -161,7 +161,7 @@ def test_a_model_predicts_while_it_is_fitted_again():
 def test_threads_fit_one_model_on_different_words():
     """One of them comes last; what is left is all its own."""
     y = data()[1]
-    few, many = data()[0] % 5, 1000 * data()[0]
+    few, many = data()[0] % 5, 20 * data()[0]
     clf = SimpleRNNClassifier(4, max_iter=1, random_state=0)
     wanted = [SimpleRNNClassifier(4, max_iter=1, random_state=0).fit(X, y) for X in (few, many)]
 
