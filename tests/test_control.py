@@ -71,10 +71,16 @@ def test_a_linear_rate_falls_with_each_step():
 
 @pytest.mark.parametrize(
     ("n", "held_out", "batch_size", "epochs"),
-    [(10, 0, 4, 200), (30, 0, 4, 200), (800, 0, 8, 20), (2000, 0.5, 10, 20), (40_000, 0, 64, 5)],
+    [
+        (10, 0, 16, 1000),
+        (30, 0, 16, 1000),
+        (2000, 0, 20, 30),
+        (4000, 0.5, 20, 30),
+        (40_000, 0, 64, 5),
+    ],
 )
 def test_what_auto_stands_for(n, held_out, batch_size, epochs):
-    """Batches of a hundredth of the samples, from 4 to 64; from 5 to 200 epochs of 2,000 steps."""
+    """Batches of a hundredth of the samples, from 16 to 64; from 5 to 1,000 epochs of 3,000 steps."""
     X = np.random.default_rng(0).integers(1, 5, (n, 1))
     options = {"units": 1, "embedding_dim": 1, "validation_fraction": held_out}
     clf = small(**options, batch_size="auto", max_iter="auto").fit(X, X[:, 0] > 2)

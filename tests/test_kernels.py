@@ -343,20 +343,50 @@ def test_activations(activation, dtype):
         assert_close(a, b, dtype)
 
 
+def run_shared(name, dtype, n_threads):
+    """What a kernel gives on so many rows that threads share them out."""
+    rng = np.random.default_rng(0)
+    D, F, H = 1500, 32, 32
+    inputs, kernel = rng.normal(size=(D, F)).astype(dtype), rng.normal(size=(F, H)).astype(dtype)
+    permuted = rng.permutation(20_000)
+    batch = Batch("ragged", 300, 80, H, dtype)
+    if name == "order_steps":
+        out = [np.full(batch.N, -1)]
+        _core.order_steps(permuted[:300], batch.offsets, False, batch.tile, n_threads, *out)
+    elif name == "look_up":
+        out = [np.full(20_000, -1, np.int32)]
+        _core.look_up(permuted[::-1].astype(np.int32), permuted, n_threads, *out)
+    elif name == "gather":
+        out = [np.zeros((20_000, F), dtype)]
+        _core.gather(inputs, permuted % D, n_threads, *out)
+    elif name == "dense":
+        out = [np.zeros((D, H), dtype)]
+        _core.dense(inputs, kernel, kernel[0], n_threads, *out)
+    elif name == "dense_backward":
+        out = [np.zeros(shape, dtype) for shape in [(D, F), (F, H), (H,)]]
+        work = np.empty((_core.workspace_rows(D), F + 1, H), dtype)
+        _core.dense_backward(inputs, kernel.T.copy(), inputs, n_threads, work, *out)
+    elif name == "forward":
+        out = batch.pooled(_core, dtype, n_threads=n_threads)
+    elif name == "backward":
+        states, _, _, _, at = batch.pooled(_core, dtype)
+        out = batch.backward(_core, dtype, states, 0, True, True, n_threads, at)
+    elif name == "rmsprop":
+        weights, v, touched = out = [inputs.copy(), np.zeros((D, F), dtype), np.zeros(D, np.int64)]
+        ids = permuted[permuted < D].astype(np.int32)
+        _core.rmsprop(weights, inputs, v, ids, touched, 3, 1e-2, 0.9, 1e-7, n_threads)
+    return out
+
+
+SHARED = [n for n in KERNELS if "n_threads" in inspect.signature(getattr(_reference, n)).parameters]
+
+
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_threads_do_not_change_a_bit(dtype):
-    batch = Batch("ragged", 100, 50, 32, dtype)
-    states, last = batch.forward(_core, dtype)
-    gradients = batch.backward(_core, dtype, states, scattered=True)
+@pytest.mark.parametrize("name", SHARED)
+def test_threads_do_not_change_a_bit(name, dtype):
+    wanted = run_shared(name, dtype, 1)
     for n_threads in [2, 3, 4, 8]:
-        again = batch.forward(_core, dtype, n_threads=n_threads)
-        np.testing.assert_array_equal(again[0], states)
-        np.testing.assert_array_equal(again[1], last)
-        for a, b in zip(
-            batch.backward(_core, dtype, states, scattered=True, n_threads=n_threads),
-            gradients,
-            strict=True,
-        ):
+        for a, b in zip(run_shared(name, dtype, n_threads), wanted, strict=True):
             np.testing.assert_array_equal(a, b)
 
 

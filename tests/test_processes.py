@@ -89,7 +89,8 @@ def test_children_fit_after_their_parent(method):
     for _ in range(ROUNDS):
         states()
         if method == "loky":
-            got = Parallel(2, timeout=TIMEOUT)(delayed(states)() for _ in range(2))
+            with parallel_config("loky", inner_max_num_threads=2):  # else each has one thread
+                got = Parallel(2, timeout=TIMEOUT)(delayed(states)() for _ in range(2))
             joblib.externals.loky.get_reusable_executor().shutdown()
         else:
             with multiprocessing.get_context(method).Pool(2) as pool:
@@ -160,7 +161,7 @@ def test_a_model_predicts_while_it_is_fitted_again():
 def test_threads_fit_one_model_on_different_words():
     """One of them comes last; what is left is all its own."""
     y = data()[1]
-    few, many = data()[0] % 5, 1000 * data()[0]
+    few, many = data()[0] % 5, 20 * data()[0]
     clf = SimpleRNNClassifier(4, max_iter=1, random_state=0)
     wanted = [SimpleRNNClassifier(4, max_iter=1, random_state=0).fit(X, y) for X in (few, many)]
 

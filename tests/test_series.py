@@ -78,9 +78,12 @@ def test_patches_are_put_together_again(T, width, step, F):
 
 
 def test_width_follows_from_the_median_length():
-    for T, width in [(7, 1), (24, 1), (150, 6), (251, 10), (427, 17), (1460, 25)]:
-        assert SeriesPatches().fit(np.zeros((2, T))).width_ == width
-    assert SeriesPatches().fit([np.zeros(10), np.zeros(100), np.zeros(5000)]).width_ == 4
+    for T, width, step in [(7, 1, 1), (24, 2, 1), (150, 12, 3), (251, 21, 5), (1460, 32, 8)]:
+        patches = SeriesPatches().fit(np.zeros((2, T)))
+        assert (patches.width_, patches.step_) == (width, step)
+    assert SeriesPatches().fit([np.zeros(10), np.zeros(100), np.zeros(5000)]).width_ == 8
+    assert SeriesPatches(5).fit(np.zeros((2, 30))).step_ == 5
+    assert SeriesPatches("auto", 2).fit(np.zeros((2, 30))).step_ == 2
 
 
 def test_univariate_series_without_an_axis_of_features():

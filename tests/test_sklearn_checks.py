@@ -49,7 +49,7 @@ def excused(estimator):
         SimpleRNNClassifier(max_iter=20),
         SimpleRNNClassifier(max_iter=5, dtype="float64", validation_fraction=0.2),
         SimpleRNNRegressor(max_iter=5),
-        SimpleRNNTransformer(),  # the pure defaults: up to 200 epochs, too many for all of these
+        SimpleRNNTransformer(),  # the pure defaults: up to 1,000 epochs, too many for all of these
         SimpleRNNTransformer(SimpleRNNRegressor(max_iter=5)),
         SeriesLayout(),
         SeriesPatches(),

@@ -40,8 +40,10 @@ log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 export TSAN_OPTIONS="log_path=$log/tsan report_signal_unsafe=0 ignore_noninstrumented_modules=1 exitcode=0 die_after_fork=0"
 cd tests # so that the installed package is imported, not the one beside it
-"../$venv/bin/python" -m pytest "${tests[@]}" "$@"
+status=0
+"../$venv/bin/python" -m pytest "${tests[@]}" "$@" || status=$?
 if grep -l "_core\|_text" "$log"/tsan* 2>/dev/null; then
     cat "$log"/tsan*
     exit 1
 fi
+exit "$status"

@@ -9,8 +9,9 @@ cd "$(dirname "$0")/.."
 export PYTHONMALLOC=malloc CRNN_SIMD=v3 OPENBLAS_CORETYPE=Haswell OMP_NUM_THREADS=2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+status=0
 valgrind --log-file="$log" --error-limit=no --num-callers=30 \
-    .venv/bin/python -m pytest -q -p no:cacheprovider "$@"
+    .venv/bin/python -m pytest -q -p no:cacheprovider "$@" || status=$?
 
 # Findings are those with a frame in the kernels; the interpreter has reports of its own.
 tail -n 4 "$log"
@@ -21,3 +22,4 @@ if grep -q "$ours" "$log"; then
     exit 1
 fi
 echo "no finding in the kernels"
+exit "$status"

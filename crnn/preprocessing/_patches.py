@@ -15,9 +15,12 @@ from crnn._typing import Floats
 from crnn.preprocessing._docs import SERIES_TEXTS
 from crnn.preprocessing._series import SeriesTransformer, each
 
-# What width="auto" aims at: steps enough for an order, few enough for a simple recurrence.
-PATCHES = 25
-WIDEST = 25
+# What "auto" stands for was chosen by cross-validation on the training parts of seven data sets
+# (benchmarks/series.py): a width of a twelfth of the series, and a quarter of that from one patch to
+# the next, which makes about 45 of them.
+WIDTHS_OF_SERIES = 12
+WIDEST = 32
+STEPS_OF_WIDTH = 4
 
 
 @documented(SERIES_TEXTS)
@@ -34,11 +37,11 @@ class SeriesPatches(ClassNamePrefixFeaturesOutMixin, SeriesTransformer):
     Parameters
     ----------
     width : int or "auto", default="auto"
-        Timesteps in a patch. "auto" makes about 25 patches of the median training series, with at
-        most 25 timesteps each.
-    step : int or None, default=None
-        Timesteps from one patch to the next, at most `width`; with less the patches overlap. None
-        is `width`.
+        Timesteps in a patch. "auto" is a twelfth of the median length of the training series, at
+        most 32.
+    step : int or "auto", default="auto"
+        Timesteps from one patch to the next, at most `width`; with fewer than `width` the patches
+        overlap. "auto" is a quarter of an automatic width, and all of a width that is given.
 
     Attributes
     ----------
@@ -81,26 +84,31 @@ class SeriesPatches(ClassNamePrefixFeaturesOutMixin, SeriesTransformer):
 
     _parameter_constraints = {
         "width": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "step": [Interval(Integral, 1, None, closed="left"), None],
+        "step": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
 
     width_: int
     step_: int
 
-    def __init__(self, width: int | Literal["auto"] = "auto", step: int | None = None) -> None:
+    def __init__(
+        self, width: int | Literal["auto"] = "auto", step: int | Literal["auto"] = "auto"
+    ) -> None:
         self.width = width
         self.step = step
 
     def _learn(self, series):
-        width = self.width
+        width, step = self.width, self.step
+        if step == "auto":
+            step = width
         if width == "auto":
             T = np.median([len(x) for x in series])
-            width = min(max(round(T / PATCHES), 1), WIDEST)
-        step = width if self.step is None else self.step
+            width = min(max(round(T / WIDTHS_OF_SERIES), 1), WIDEST)
+        if step == "auto":
+            step = max(width // STEPS_OF_WIDTH, 1)
         if step > width:
             raise ValueError(
                 f"step={step} is more than width={width}, so timesteps between the patches would "
-                "be lost; lower step, or leave it None."
+                "be lost; lower step, or raise width."
             )
         self.width_, self.step_ = int(width), int(step)
 
