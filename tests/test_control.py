@@ -80,7 +80,7 @@ def test_a_linear_rate_falls_with_each_step():
     ],
 )
 def test_what_auto_stands_for(n, held_out, batch_size, epochs):
-    """Batches of a hundredth of the samples, from 16 to 64; from 5 to 1,000 epochs of 3,000 steps."""
+    """Batches of a hundredth of the samples, 16 to 64; 5 to 1,000 epochs of 3,000 steps."""
     X = np.random.default_rng(0).integers(1, 5, (n, 1))
     options = {"units": 1, "embedding_dim": 1, "validation_fraction": held_out}
     clf = small(**options, batch_size="auto", max_iter="auto").fit(X, X[:, 0] > 2)

@@ -34,6 +34,7 @@ def fitted(n_classes=2, scale=1.0, **options):
     return clf
 
 
+@pytest.mark.filterwarnings("ignore:The targets y have a mean")
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd", "adam"])
@@ -84,6 +85,7 @@ def test_threads_have_the_same_rules(monkeypatch, long):
                 getattr(clf, method)(X)
 
 
+@pytest.mark.filterwarnings("ignore:The targets y have a mean")
 def test_what_is_beyond_the_precision_is_refused_by_name():
     X, y, _ = data()
     for clf in (SimpleRNNClassifier(4), fitted()):

@@ -167,6 +167,7 @@ def test_types_of_labels(classes, dtype):
     assert label.tolist() == clf.predict(X).tolist()
 
 
+@pytest.mark.filterwarnings("ignore:Each sample of X is a single timestep")
 def test_names_types_and_free_axes():
     """Those of skl2onnx, so that one program serves both."""
     clf = small().fit([[1, 2], [2, 1], [1, 1]], [0, 1, 2])

@@ -44,11 +44,12 @@ def excused(estimator):
     return EXCUSED.get(type(estimator).__name__, {})
 
 
+@pytest.mark.filterwarnings("ignore:The targets y have a mean", "ignore:All .* held-out samples")
 @parametrize_with_checks(
     [
         SimpleRNNClassifier(max_iter=20),
         SimpleRNNClassifier(max_iter=5, dtype="float64", validation_fraction=0.2),
-        SimpleRNNRegressor(max_iter=5),
+        SimpleRNNRegressor(max_iter=20),
         SimpleRNNTransformer(),  # the pure defaults: up to 1,000 epochs, too many for all of these
         SimpleRNNTransformer(SimpleRNNRegressor(max_iter=5)),
         SeriesLayout(),
@@ -64,6 +65,7 @@ def test_common_checks(estimator, check):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The targets y have a mean", "ignore:All .* held-out samples")
 @parametrize_with_checks(
     [
         SimpleRNNClassifier(max_iter=5, dtype="float64"),

@@ -11,9 +11,10 @@ ENOUGH_PAIRS = 100
 LOOKED_AT = 100_000  # timesteps: enough to tell
 
 # Targets of at most this mean, and of a standard deviation within these bounds, are fitted well by
-# a network whose outputs begin at about unit size.
-UNIT_MEAN = 3
-UNIT_DEVIATION = 0.1, 3
+# a network whose outputs begin at about unit size. A few tell little of either.
+UNIT_MEAN = 10
+UNIT_DEVIATION = 0.1, 10
+FEW = 10
 
 
 def warn_of_surprises(estimator, raw, y, are_tokens):
@@ -73,6 +74,8 @@ def _per_step_targets(raw, y):
 
 
 def _unscaled_targets(y):
+    if len(y) < FEW:
+        return None
     mean, deviation = np.abs(y.mean(axis=0)), y.std(axis=0)
     least, most = UNIT_DEVIATION
     usual = (deviation >= least) & (deviation <= most) | (deviation == 0)

@@ -15,9 +15,8 @@ from crnn._typing import Floats
 from crnn.preprocessing._docs import SERIES_TEXTS
 from crnn.preprocessing._series import SeriesTransformer, each
 
-# What "auto" stands for was chosen by cross-validation on the training parts of seven data sets
-# (benchmarks/series.py): a width of a twelfth of the series, and a quarter of that from one patch to
-# the next, which makes about 45 of them.
+# What "auto" stands for was chosen by cross-validation on the training parts of seven data sets: a
+# width of a twelfth of the series, and a quarter of that from one patch to the next.
 WIDTHS_OF_SERIES = 12
 WIDEST = 32
 STEPS_OF_WIDTH = 4
