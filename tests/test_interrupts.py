@@ -214,7 +214,8 @@ clf.set_params(max_iter=1).fit(X[:4], y[:4]).partial_fit(X[:4], y[:4]).predict(X
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no Ctrl-C on Windows")
 @pytest.mark.parametrize("what", ["fit", "predict"])
 @pytest.mark.parametrize(
-    ("units", "n_jobs"), [(8, 1), pytest.param(32, 2, marks=pytest.mark.slow), (512, 2)]
+    ("units", "n_jobs"),
+    [pytest.param(*p, marks=pytest.mark.slow) for p in [(8, 1), (32, 2)]] + [(512, 2)],
 )
 def test_ctrl_c_is_answered(what, units, n_jobs):
     """At 512 units a batch takes seconds; at 8 the signal comes between two small ones."""
@@ -261,7 +262,10 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no Ctrl-C on Windows")
-@pytest.mark.parametrize("what", WORK)
+@pytest.mark.parametrize(
+    "what",
+    [pytest.param(w, marks=() if w == "drawing" else pytest.mark.slow) for w in WORK],
+)
 def test_a_process_ends_soon_after_ctrl_c(what):
     """The work is abandoned, and nobody waits for it at the exit."""
     run = run_python("-c", TO_THE_END.format(work=WORK[what]), timeout=200)

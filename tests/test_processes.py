@@ -56,12 +56,12 @@ def in_a_new_process(expression, **environment):
 @pytest.mark.parametrize(
     ("n_jobs", "variable", "limit", "threads"),
     [
-        (3, "OMP_NUM_THREADS", "3", 3),
+        pytest.param(3, "OMP_NUM_THREADS", "3", 3, marks=pytest.mark.slow),
         (3, "OMP_NUM_THREADS", "2", 2),
-        (3, "OMP_NUM_THREADS", "1", 1),
+        pytest.param(3, "OMP_NUM_THREADS", "1", 1, marks=pytest.mark.slow),
         (-1, "OMP_NUM_THREADS", "1", 1),
         (-1, "LOKY_MAX_CPU_COUNT", "1", 1),
-        (1, "OMP_NUM_THREADS", "2", 1),
+        pytest.param(1, "OMP_NUM_THREADS", "2", 1, marks=pytest.mark.slow),
     ],
 )
 def test_limits_from_the_environment(n_jobs, variable, limit, threads):
@@ -325,7 +325,7 @@ time.sleep(float(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("seconds", np.linspace(0, 0.1, 2 * ROUNDS))
+@pytest.mark.parametrize("seconds", np.linspace(0, 0.1, ROUNDS))
 def test_the_interpreter_exits_in_the_midst_of_a_fit(seconds):
     run = run_script(EXIT, str(seconds))
     assert run.returncode == 0, run.stderr
