@@ -1,6 +1,7 @@
 """Batches and calls of any shape, which hypothesis makes up, against loops in double precision."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_a_layer_is_a_loop(B, T, F, H, activation, backwards, dtype, n_jobs, see
     np.testing.assert_allclose(last, h, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
 
 
+@pytest.mark.filterwarnings("ignore:y has 6 columns")
 @many
 @given(
     n=st.integers(2, 40), H=st.integers(1, 70), F=st.integers(1, 20), n_outputs=st.integers(1, 20),
