@@ -59,6 +59,7 @@ from crnn._c.loops cimport (
     activate,
     activate_backward,
     adam_loop,
+    adam_without_gradient_loop,
     add,
     add_where,
     crnn_choose_variant,
@@ -137,6 +138,12 @@ cdef int require_below(const index[::1] x, Py_ssize_t bound, str name) except -1
                 long_bits |= <uint64_t> x[i] | (long_highest - <uint64_t> x[i])
     if bits >> 31 or long_bits >> 63:
         raise ValueError(f"{name} must be at least 0 and below {bound}")
+    return 0
+
+
+cdef int require_like(const floating[:, ::1] x, const floating[:, ::1] weights) except -1:
+    require(x.shape[0] == weights.shape[0] and x.shape[1] == weights.shape[1],
+            "moments and velocities must fit weights")
     return 0
 
 
@@ -980,32 +987,130 @@ def sgd(
 
 
 def adam(
-    floating[::1] weights,       # INOUT (P,)
-    const floating[::1] grads,   # IN    (P,)
-    floating[::1] moments,       # INOUT (P,)  running mean of the gradient
-    floating[::1] velocities,    # INOUT (P,)  running mean of its square
-    int64_t step,                # number of this step, from 1
+    floating[:, ::1] weights,       # INOUT (R, C)
+    const floating[:, ::1] grads,   # IN    (D, C)
+    floating[:, ::1] moments,       # INOUT (R, C)  running mean of the gradient
+    floating[:, ::1] velocities,    # INOUT (R, C)  running mean of its square
+    const int32_t[::1] ids,         # IN    (D,)  distinct rows that the gradients belong to
+    int64_t step,                   # number of this step, from 1
     double learning_rate,
     double beta_1,
     double beta_2,
     double epsilon,
+    int n_threads,
 ):
     """w := w - lr sqrt(1 - beta_2^step) / (1 - beta_1^step) m / (sqrt(v) + epsilon)
 
     The form of Keras (and of the end of section 2 of Kingma and Ba): epsilon beside the root of
-    the uncorrected v.
+    the uncorrected v. Rows that are not in ids have to be brought up to date by
+    ``adam_without_gradient`` before they are read.
     """
-    cdef Py_ssize_t P = weights.shape[0]
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1]
     cdef double rate = (learning_rate * sqrt(1 - pow(beta_2, <double> step))
                         / (1 - pow(beta_1, <double> step)))
-    cdef uint64_t control
-    require(grads.shape[0] == P and moments.shape[0] == P and velocities.shape[0] == P,
-            "all arrays must have one length")
-    if P == 0:
+    require(grads.shape[0] == D and grads.shape[1] == C, "grads must fit weights and ids")
+    require_like(moments, weights)
+    require_like(velocities, weights)
+    require_below(ids, weights.shape[0], "ids")
+    if D == 0 or C == 0:
         return
+    cdef Adam work = Adam(
+        &grads[0, 0], &moments[0, 0], &velocities[0, 0], &ids[0], D, C, rate, beta_1, beta_2,
+        epsilon, NULL, NULL, 0)
     with nogil:
-        control = crnn_flush_denormals()
-        adam_loop(P, <floating> rate, <floating> beta_1, <floating> (1 - beta_1),
-                  <floating> beta_2, <floating> (1 - beta_2), <floating> epsilon,
-                  &grads[0], &moments[0], &velocities[0], &weights[0])
-        crnn_restore(control)
+        crnn_share(<crnn_piece> adam_chunk[floating], &work, &weights[0, 0],
+                   count_chunks(D, CHUNK), n_threads, 48 * D * C)
+
+
+cdef struct Adam:
+    const void *grads
+    void *moments
+    void *velocities
+    const int32_t *ids
+    Py_ssize_t D, C
+    double rate, beta_1, beta_2, epsilon
+    # Of rows without gradient:
+    int64_t *touched
+    const double *sums
+    int64_t step
+
+
+cdef void adam_chunk(const Adam *work, floating *weights, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t d, at, C = work.C
+    for d in range(c * CHUNK, min(work.D, (c + 1) * CHUNK)):
+        at = work.ids[d] * C
+        adam_loop(C, <floating> work.rate, <floating> work.beta_1, <floating> (1 - work.beta_1),
+                  <floating> work.beta_2, <floating> (1 - work.beta_2), <floating> work.epsilon,
+                  <const floating *> work.grads + d * C, <floating *> work.moments + at,
+                  <floating *> work.velocities + at, weights + at)
+
+
+def adam_without_gradient(
+    floating[:, ::1] weights,       # INOUT (R, C)
+    floating[:, ::1] moments,       # INOUT (R, C)
+    floating[:, ::1] velocities,    # INOUT (R, C)
+    const int32_t[::1] ids,         # IN    (D,)  distinct rows to bring up to date
+    int64_t[::1] touched,           # INOUT (R,)  step up to which each row is, from 0
+    const double[:, ::1] sums,      # IN    (S, 3)  for each step, over those after it: see below
+    int64_t step,                   # step to bring them to, below S
+    double beta_1,
+    double beta_2,
+    double epsilon,
+    int n_threads,
+):
+    """All steps that a row sat out, in one.
+
+    Without a gradient, m is beta_1^j m and v is beta_2^j v after j steps. So from step s to t the
+    dense update moves w by - sum_j rate_{s+j} beta_1^j m / (beta_2^{j/2} sqrt(v) + epsilon), or
+
+        - sum_j p_j m / (sqrt(v) + epsilon d_j),
+        p_j = rate_{s+j} (beta_1 / sqrt(beta_2))^j,   d_j = beta_2^{-j/2}.
+
+    Row s of the sums has those of p, p d and p d^2 over j. About the mean c of the d_j, whose
+    variance is b, all weighted with p, the first order of the expansion vanishes. With
+    x = sqrt(v) + epsilon c
+
+        - sum(p) m / x (1 + b (epsilon / x)^2)
+
+    remains. Where m is not yet forgotten the d_j differ by a hundredth at most, so what is left out
+    is below rounding: about 1e-7 where v is zero, and (epsilon / x)^3 times that elsewhere.
+    """
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], d
+    require_like(moments, weights)
+    require_like(velocities, weights)
+    require(touched.shape[0] == weights.shape[0], "touched must fit weights")
+    require(sums.shape[1] == 3 and 0 <= step < sums.shape[0], "sums must reach up to step")
+    require_below(ids, weights.shape[0], "ids")
+    if D == 0 or C == 0:
+        return
+    for d in range(D):
+        require(0 <= touched[ids[d]] <= step, "touched must be steps up to step")
+    cdef Adam work = Adam(
+        NULL, &moments[0, 0], &velocities[0, 0], &ids[0], D, C, 0, beta_1, beta_2, epsilon,
+        &touched[0], &sums[0, 0], step)
+    with nogil:
+        crnn_share(<crnn_piece> adam_without_gradient_chunk[floating], &work, &weights[0, 0],
+                   count_chunks(D, CHUNK), n_threads, 48 * D * C)
+
+
+cdef void adam_without_gradient_chunk(
+    const Adam *work, floating *weights, Py_ssize_t c
+) noexcept nogil:
+    cdef Py_ssize_t d, at, C = work.C
+    cdef int64_t since
+    cdef double p, mean, variance, waited
+    for d in range(c * CHUNK, min(work.D, (c + 1) * CHUNK)):
+        since = work.touched[work.ids[d]]
+        if since == work.step:
+            continue
+        work.touched[work.ids[d]] = work.step
+        waited = <double> (work.step - since)
+        p = work.sums[3 * since]
+        mean = work.sums[3 * since + 1] / p if p > 0 else 1
+        variance = work.sums[3 * since + 2] / p - mean * mean if p > 0 else 0
+        at = work.ids[d] * C
+        adam_without_gradient_loop(
+            C, <floating> p, <floating> (work.epsilon * mean),
+            <floating> (variance * work.epsilon * work.epsilon),
+            <floating> pow(work.beta_1, waited), <floating> pow(work.beta_2, waited),
+            <floating *> work.moments + at, <floating *> work.velocities + at, weights + at)

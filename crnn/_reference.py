@@ -199,11 +199,36 @@ def sgd(weights, grads, velocities, learning_rate, momentum, nesterov):
     weights += momentum * velocities - learning_rate * grads if nesterov else velocities
 
 
-def adam(weights, grads, moments, velocities, step, learning_rate, beta_1, beta_2, epsilon):
-    moments[:] = beta_1 * moments + (1 - beta_1) * grads
-    velocities[:] = beta_2 * velocities + (1 - beta_2) * grads**2
+def adam(
+    weights,
+    grads,
+    moments,
+    velocities,
+    ids,
+    step,
+    learning_rate,
+    beta_1,
+    beta_2,
+    epsilon,
+    n_threads,
+):
+    moments[ids] = beta_1 * moments[ids] + (1 - beta_1) * grads
+    velocities[ids] = beta_2 * velocities[ids] + (1 - beta_2) * grads**2
     rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    weights -= rate * moments / (np.sqrt(velocities) + epsilon)
+    weights[ids] -= rate * moments[ids] / (np.sqrt(velocities[ids]) + epsilon)
+
+
+def adam_without_gradient(
+    weights, moments, velocities, ids, touched, sums, step, beta_1, beta_2, epsilon, n_threads
+):
+    for row in ids[touched[ids] < step]:
+        p, pd, pdd = sums[touched[row]]
+        c = pd / p
+        x = np.sqrt(velocities[row]) + epsilon * c
+        weights[row] -= p * moments[row] / x * (1 + (pdd / p - c**2) * (epsilon / x) ** 2)
+        moments[row] *= beta_1 ** (step - touched[row])
+        velocities[row] *= beta_2 ** (step - touched[row])
+        touched[row] = step
 
 
 class Reader:

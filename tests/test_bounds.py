@@ -59,6 +59,16 @@ def arguments(kernel):
             "ids": ints(0, 5), "touched": np.zeros(N, np.int64), "step": 1, "learning_rate": 0.1,
             "rho": 0.9, "epsilon": 1e-7, "n_threads": 1,
         },
+        "adam": {
+            "weights": floats(N, H), "grads": floats(2, H), "moments": floats(N, H),
+            "velocities": floats(N, H), "ids": ints(0, 5), "step": 1, "learning_rate": 0.1,
+            "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "n_threads": 1,
+        },
+        "adam_without_gradient": {
+            "weights": floats(N, H), "moments": floats(N, H), "velocities": floats(N, H),
+            "ids": ints(0, 5), "touched": np.zeros(N, np.int64), "sums": np.ones((3, 3)),
+            "step": 2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "n_threads": 1,
+        },
     }[kernel]  # fmt: skip
 
 
@@ -66,7 +76,8 @@ NUMBERS = [
     ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "positions"),
     ("distinct", "values"), ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"),
     ("forward", "initial_rows"), ("backward", "rows"), ("softmax_cross_entropy", "targets"),
-    ("rmsprop", "ids"), ("order_steps", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
+    ("rmsprop", "ids"), ("adam", "ids"), ("adam_without_gradient", "ids"),
+    ("order_steps", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
 ]  # fmt: skip
 
 

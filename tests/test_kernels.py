@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crnn import _core, _reference
+from crnn._training import optimizers
 
 SIZES = [1, 7, 32, 65]
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
@@ -375,6 +376,15 @@ def run_shared(name, dtype, n_threads):
         weights, v, touched = out = [inputs.copy(), np.zeros((D, F), dtype), np.zeros(D, np.int64)]
         ids = permuted[permuted < D].astype(np.int32)
         _core.rmsprop(weights, inputs, v, ids, touched, 3, 1e-2, 0.9, 1e-7, n_threads)
+    elif name == "adam":
+        out = [inputs.copy(), np.zeros((D, F), dtype), np.zeros((D, F), dtype)]
+        ids = permuted[permuted < D].astype(np.int32)
+        _core.adam(out[0], inputs, *out[1:], ids, 3, 1e-2, 0.9, 0.999, 1e-7, n_threads)
+    elif name == "adam_without_gradient":
+        out = [inputs.copy(), inputs.copy(), inputs**2, np.arange(D) % 7]
+        ids = permuted[permuted < D].astype(np.int32)
+        sums = np.linspace(1, 2, 21).reshape(7, 3)
+        _core.adam_without_gradient(*out[:3], ids, out[3], sums, 6, 0.9, 0.999, 1e-7, n_threads)
     return out
 
 
@@ -511,13 +521,45 @@ def test_sgd(momentum, nesterov, dtype):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_adam(dtype):
     rng = np.random.default_rng(0)
-    start = rng.normal(size=33)
-    got, wanted = [[start.astype(k), np.zeros(33, k), np.zeros(33, k)] for k in (dtype, "float64")]
+    start = rng.normal(size=(9, 33))
+    got, wanted = [
+        [start.astype(k), np.zeros((9, 33), k), np.zeros((9, 33), k)] for k in (dtype, "float64")
+    ]
     for step in range(1, 6):
-        g = rng.normal(size=33)
-        _core.adam(got[0], g.astype(dtype), *got[1:], step, 0.1, 0.9, 0.999, 1e-7)
-        _reference.adam(wanted[0], g, *wanted[1:], step, 0.1, 0.9, 0.999, 1e-7)
+        g, ids = rng.normal(size=(3, 33)), rng.permutation(9)[:3].astype(np.int32)
+        settings = ids, step, 0.1, 0.9, 0.999, 1e-7, 2
+        _core.adam(got[0], g.astype(dtype), *got[1:], *settings)
+        _reference.adam(wanted[0], g, *wanted[1:], *settings)
     assert_close(got[0], wanted[0], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_adam_without_gradient(dtype):
+    """Against the twin, and against the dense update step by step, with roots far below epsilon."""
+    rng = np.random.default_rng(0)
+    roots = 10.0 ** np.array([-np.inf, -12, -8, -7, -6, -4, 0])  # of v
+    m, v = rng.normal(size=(6, 7)) * np.maximum(roots, 1e-12), np.tile(roots**2, (6, 1))
+    touched, n_steps, rates = np.array([0, 3, 7, 20, 29, 30]), 30, 1e-2 * rng.random(31)
+    missed = optimizers.MissedSteps(0.9, 0.999)
+    for rate in rates[1:]:
+        missed.add(rate)
+    start, settings = rng.normal(size=(6, 7)), (n_steps, 0.9, 0.999, 1e-7, 2)
+    states = {}
+    for key, module, kind in [("kernel", _core, dtype), ("twin", _reference, "float64")]:
+        states[key] = [start.astype(kind), m.astype(kind), v.astype(kind)]
+        steps = touched.astype(np.int64)
+        ids = np.arange(6, dtype=np.int32)
+        module.adam_without_gradient(*states[key], ids, steps, missed.sums, *settings)
+        assert (steps == n_steps).all()
+    w, m, v = start.copy(), m.copy(), v.copy()
+    for row, since in enumerate(touched):
+        for step in range(since + 1, n_steps + 1):
+            m[row] *= 0.9
+            v[row] *= 0.999
+            w[row] -= rates[step] * m[row] / (np.sqrt(v[row]) + 1e-7)
+    for got, twin, dense in zip(states["kernel"], states["twin"], (w, m, v), strict=True):
+        assert_close(got, twin, dtype)
+        assert_close(twin, dense, "float64", size=1e3)  # where v is nearly zero, 1e-9
 
 
 @pytest.mark.parametrize("position", [*range(8), *range(12, 16)])

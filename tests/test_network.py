@@ -272,8 +272,12 @@ def test_rows_touched_rarely_equal_the_dense_update(make, dtype):
         ids[0] *= step not in (0, 199)
         gradient = np.zeros((30, 4), dtype)
         gradient[ids] = rng.normal(size=(3, 4))
+        for optimizer in (by_row, everywhere):  # as a schedule has it
+            optimizer.state["learning_rate_factor"] = 1 - step / 250
+        by_row.catch_up(rows, {"w": ids}, 1)
         by_row.step(rows, {"w": RowGradient(ids, gradient[ids])}, 1)
         everywhere.step(dense, {"w": gradient}, 1)
+    by_row.finish_epoch(rows, 1)
     assert np.abs(dense["w"][:29] - start[:29]).max(axis=1).min() > 1e-3
     np.testing.assert_array_equal(rows["w"][29], start[29].astype(dtype))
     # Rounding errors of 200 steps, and of rho**k against k products.

@@ -54,3 +54,24 @@ def test_ten_steps(kind, n_classes, dtype, tolerance):
     np.testing.assert_allclose(clf.history_["loss"], trace, rtol=tolerance)
     for array, wanted in zip(clf.get_weights(), weights, strict=True):
         np.testing.assert_allclose(array, wanted, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_words_that_sit_out_batches(kind):
+    """Three epochs of ten batches, each with some of the words, in turn and not at all."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(1, 80, (50, 4)), np.arange(50) % 2
+    options = BOOK | {"optimizer": kind} | OPTIMIZERS[kind]
+    shapes = [(100, 4), (4, 5), (5, 5), (5,), (5, 1), (1,)]
+    weights = [rng.normal(0, 0.5, shape) for shape in shapes]
+    clf = SimpleRNNClassifier.from_weights(
+        weights, [0, 1], vocabulary_size=100, batch_size=5, max_iter=3, shuffle=False,
+        dtype="float64", warm_start=True, **options,
+    ).fit(X, y)  # fmt: skip
+    rules = [Rule(kind, options) for _ in weights]
+    for start in [*range(0, 50, 5)] * 3:
+        part = slice(start, start + 5)
+        _, gradients = loss_and_gradients(weights, X[part], y[part], 2)
+        weights = [r.step(w, g) for r, w, g in zip(rules, weights, gradients, strict=True)]
+    for array, wanted in zip(clf.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(array, wanted, rtol=0, atol=1e-9)

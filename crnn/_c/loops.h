@@ -106,3 +106,15 @@ TARGET static void NAME(adam)(ptrdiff_t n, REAL rate, REAL beta_1, REAL gain_1, 
         w[i] -= rate * m[i] / (SQRT(v[i]) + epsilon);
     }
 }
+
+/* w := w - p m / x (1 + spread / x^2),  x = sqrt(v) + epsilon;  m := decay_1 m;  v := decay_2 v. */
+TARGET static void NAME(adam_without_gradient)(ptrdiff_t n, REAL p, REAL epsilon, REAL spread,
+                                               REAL decay_1, REAL decay_2, REAL *restrict m,
+                                               REAL *restrict v, REAL *restrict w) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const REAL inverse = 1 / (SQRT(v[i]) + epsilon);
+        w[i] -= p * m[i] * inverse * (1 + spread * inverse * inverse);
+        m[i] *= decay_1;
+        v[i] *= decay_2;
+    }
+}

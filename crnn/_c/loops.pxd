@@ -45,6 +45,12 @@ cdef extern from "_c/variants.h" nogil:
     void adam_f64(
         ptrdiff_t, double, double, double, double, double, double, const double *, double *,
         double *, double *)
+    void adam_without_gradient_f32(
+        ptrdiff_t, float, float, float, float, float, float *, float *, float *
+    )
+    void adam_without_gradient_f64(
+        ptrdiff_t, double, double, double, double, double, double *, double *, double *
+    )
 
     bint crnn_has_products()
     void multiply_f32(ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t,
@@ -131,6 +137,16 @@ cdef inline void adam_loop(
         adam_f32(n, rate, beta_1, gain_1, beta_2, gain_2, epsilon, g, m, v, w)
     else:
         adam_f64(n, rate, beta_1, gain_1, beta_2, gain_2, epsilon, g, m, v, w)
+
+
+cdef inline void adam_without_gradient_loop(
+    Py_ssize_t n, floating p, floating epsilon, floating spread, floating decay_1,
+    floating decay_2, floating *m, floating *v, floating *w
+) noexcept nogil:
+    if floating is float:
+        adam_without_gradient_f32(n, p, epsilon, spread, decay_1, decay_2, m, v, w)
+    else:
+        adam_without_gradient_f64(n, p, epsilon, spread, decay_1, decay_2, m, v, w)
 
 
 cdef inline void multiply(

@@ -34,6 +34,8 @@ enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
         void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
                      REAL *, REAL *);                                                            \
+        void (*adam_without_gradient)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL *,         \
+                                      REAL *, REAL *);                                         \
         void (*multiply)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const REAL *, ptrdiff_t, ptrdiff_t,    \
                          const REAL *, const REAL *, const int32_t *, ptrdiff_t, REAL *);        \
     } loops_##SUFFIX;
@@ -51,7 +53,7 @@ typedef struct {
 #define BLAS(level, type) NULL
 #define LOOPS(level, type, PRODUCTS)                                                             \
     {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
-     level##_keep_maxima_##type, level##_add_where_##type, level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type,                    \
+     level##_keep_maxima_##type, level##_add_where_##type, level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type, level##_adam_without_gradient_##type,                    \
      PRODUCTS(level, type)}
 #define VARIANT(name, level, PRODUCTS)                                                           \
     {name, LOOPS(level, f32, PRODUCTS), LOOPS(level, f64, PRODUCTS)}
@@ -152,6 +154,8 @@ static const crnn_variant *crnn_loops;
 #define rmsprop_f64 crnn_loops->f64.rmsprop
 #define adam_f32 crnn_loops->f32.adam
 #define adam_f64 crnn_loops->f64.adam
+#define adam_without_gradient_f32 crnn_loops->f32.adam_without_gradient
+#define adam_without_gradient_f64 crnn_loops->f64.adam_without_gradient
 
 static inline int crnn_has_products(void) { return crnn_loops->f32.multiply != NULL; }
 #define multiply_f32 crnn_loops->f32.multiply

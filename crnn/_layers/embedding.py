@@ -35,6 +35,9 @@ class Embedding:
         known = uniform(rng, (n_known, shape[1])) if self.initial is None else self.initial
         return np.concatenate([known, np.zeros((shape[0] - n_known, shape[1]))])
 
+    def rows_read(self, batch):
+        return {self.name: batch.ids} if self.trainable else {}
+
     def forward(self, batch, run):
         table = run.weights[self.name]
         shape = len(batch.ids), table.shape[1]
@@ -70,6 +73,9 @@ class SeriesInput:
 
     name = "input"
     parameters: dict[str, Parameter] = {}
+
+    def rows_read(self, batch):
+        return {}
 
     def forward(self, batch, run):
         steps = Steps(batch, batch.inputs, batch.rows, shared=False, learned=False)

@@ -101,6 +101,10 @@ class Network:
         [*more, last] = self.enter[1:] + self.recurrent
         return not more and isinstance(last, Recurrent) and last.pooling == ("last",)
 
+    def rows_read(self, batch):
+        """Rows of parameters, by name, of which a batch reads no others."""
+        return self.enter[0].rows_read(batch)
+
     def features(self, batch, run):
         """Input of the head (B, P), and the way back."""
         return _chain(self.layers, batch, run)

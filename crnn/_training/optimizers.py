@@ -5,9 +5,13 @@ An optimiser updates a dict of parameter arrays in place. A gradient is an array
 
 - RMSprop updates touched rows only, which is exact (see the kernel).
 - Plain SGD has no state, so a row without gradient does not move: touched rows only is exact too.
-- SGD with momentum and Adam move every row at every step, since the running mean of the gradient
-  outlives it. They make the dense update, but for ``sparse`` parameters, large tables of which a
-  batch touches few rows: these do without momentum.
+- Adam moves every row at every step, since the running mean of the gradient outlives it. A row is
+  brought up to date when it is next read, and all are at the end of an epoch: the steps that it
+  sat out come down to one (see the kernel).
+- SGD with momentum makes the dense update.
+
+Of ``sparse`` parameters, tables far larger than the vocabulary, only touched rows ever move: both
+do without momentum there.
 """
 
 from copy import deepcopy
@@ -70,6 +74,12 @@ class Optimizer:
         self.limit(parameters, gradients)
         for name, gradient in gradients.items():
             self.update(name, parameters[name], gradient, n_threads)
+
+    def catch_up(self, parameters, rows, n_threads):
+        """Bring rows, given by the names of parameters, up to date before they are read."""
+
+    def finish_epoch(self, parameters, n_threads):
+        """Bring all rows up to date."""
 
     def update_rows(self, name, weights, gradient, rho, epsilon, n_threads):
         """RMSprop on the rows of a ``RowGradient``."""
@@ -149,24 +159,85 @@ class Adam(Optimizer):
     def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options):
         super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.missed = MissedSteps(beta_1, beta_2)
+        self.touched = {}  # by name: the step of the epoch up to which each row is
+
+    def step(self, parameters, gradients, n_threads):
+        super().step(parameters, gradients, n_threads)
+        n = self.state["n_steps"]
+        self.missed.add(self.rate * np.sqrt(1 - self.beta_2**n) / (1 - self.beta_1**n))
+        for name in self.touched.keys() & gradients.keys():
+            self.touched[name][gradients[name].ids] = self.missed.n_steps
+
+    def catch_up(self, parameters, rows, n_threads):
+        for name, ids in rows.items():
+            weights = parameters[name]
+            if name not in self.touched:
+                self.touched[name] = np.zeros(len(weights), np.int64)
+            _core.adam_without_gradient(
+                weights,
+                self.memory(name, weights, "moments"),
+                self.memory(name, weights, "velocities"),
+                ids,
+                self.touched[name],
+                self.missed.sums,
+                self.missed.n_steps,
+                self.beta_1,
+                self.beta_2,
+                self.epsilon,
+                n_threads,
+            )
+
+    def finish_epoch(self, parameters, n_threads):
+        rows = {name: np.arange(len(parameters[name]), dtype=np.int32) for name in self.touched}
+        self.catch_up(parameters, rows, n_threads)
+        self.missed = MissedSteps(self.beta_1, self.beta_2)
+        self.touched = {}
 
     def update(self, name, weights, gradient, n_threads):
         if name in self.sparse:
             # By RMSprop, as momentum would move all rows at each step.
             self.update_rows(name, weights, gradient, 0.9, self.epsilon**2, n_threads)
             return
-        flat = weights.reshape(-1)
+        if name not in self.touched:  # all rows move
+            gradient = RowGradient(ONLY_ROW, _dense(gradient, weights).reshape(1, -1))
+            weights = weights.reshape(1, -1)
         _core.adam(
-            flat,
-            _dense(gradient, weights),
-            self.memory(name, flat, "moments"),
-            self.memory(name, flat, "velocities"),
+            weights,
+            gradient.rows,
+            self.memory(name, weights, "moments"),
+            self.memory(name, weights, "velocities"),
+            gradient.ids,
             self.state["n_steps"],
             self.rate,
             self.beta_1,
             self.beta_2,
             self.epsilon,
+            n_threads,
         )
+
+
+class MissedSteps:
+    """What the steps of an epoch do to rows without gradient, for ``adam_without_gradient``.
+
+    Row s of ``sums`` has the sums over the steps after step s. One that is LIMIT steps later does
+    not count any more: the mean of the gradients is then below rounding, in double precision too.
+    """
+
+    LIMIT = 400
+
+    def __init__(self, beta_1, beta_2):
+        j = np.arange(1, self.LIMIT + 1)[:, None]
+        self.powers = (beta_1 / np.sqrt(beta_2)) ** j * beta_2 ** (-j / 2 * np.arange(3))
+        self.sums = np.zeros((self.LIMIT, 3))
+        self.n_steps = 0
+
+    def add(self, rate):
+        self.n_steps += 1
+        if self.n_steps == len(self.sums):
+            self.sums = np.concatenate([self.sums, np.zeros_like(self.sums)])
+        latest = min(self.n_steps, self.LIMIT)
+        self.sums[self.n_steps - latest : self.n_steps] += rate * self.powers[latest - 1 :: -1]
 
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}

@@ -55,6 +55,7 @@ class Trainer(Predictor):
             chosen = indices[start : start + batch_size]
             batch = self._training_batch(sequences, chosen, rng)
             chosen = chosen[batch.order]
+            optimizer.catch_up(self.weights, self.network.rows_read(batch), self.n_threads)
             sums, gradients = self.network.gradients(
                 batch, self.start_pass(rng), self.objective,
                 targets[chosen], weights[chosen], len(chosen),
@@ -63,6 +64,7 @@ class Trainer(Predictor):
                 raise NotFiniteError(f"The loss became {sums[0]} in batch {number}")
             totals += sums
             optimizer.step(self.weights, gradients, self.n_threads)
+        optimizer.finish_epoch(self.weights, self.n_threads)
         if not all(np.isfinite(w).all() for w in self.weights.values()):
             raise NotFiniteError(f"The weights became infinite or NaN by batch {number}, the last")
         if not optimizer.is_finite:
