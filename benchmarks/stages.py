@@ -1,8 +1,7 @@
 """Where the time of a training step goes: each kernel on the IMDB job, and what is left to Python.
 
 The job is that of examples/imdb.py: batches of 128 reviews, the last 500 words, by default of a
-vocabulary of 10,000, 32 units and as many numbers for a word, and RMSprop. Adam moves every row of
-the embedding at every step: see --optimizer and --vocabulary.
+vocabulary of 10,000, 32 units and as many numbers for a word, and RMSprop.
 """
 
 import argparse

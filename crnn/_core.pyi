@@ -128,9 +128,8 @@ def adam_without_gradient(
     ids: _Int32,
     touched: _Int64,
     sums: NDArray[np.float64],
+    decays: NDArray[np.float64],
     step: int,
-    beta_1: float,
-    beta_2: float,
     epsilon: float,
     n_threads: int,
 ) -> None: ...

@@ -1016,7 +1016,7 @@ def adam(
         return
     cdef Adam work = Adam(
         &grads[0, 0], &moments[0, 0], &velocities[0, 0], &ids[0], D, C, rate, beta_1, beta_2,
-        epsilon, NULL, NULL, 0)
+        epsilon, NULL, NULL, NULL, 0, 0)
     with nogil:
         crnn_share(<crnn_piece> adam_chunk[floating], &work, &weights[0, 0],
                    count_chunks(D, CHUNK), n_threads, 48 * D * C)
@@ -1032,7 +1032,8 @@ cdef struct Adam:
     # Of rows without gradient:
     int64_t *touched
     const double *sums
-    int64_t step
+    const double *decays
+    int64_t n_decays, step
 
 
 cdef void adam_chunk(const Adam *work, floating *weights, Py_ssize_t c) noexcept nogil:
@@ -1052,9 +1053,8 @@ def adam_without_gradient(
     const int32_t[::1] ids,         # IN    (D,)  distinct rows to bring up to date
     int64_t[::1] touched,           # INOUT (R,)  step up to which each row is, from 0
     const double[:, ::1] sums,      # IN    (S, 3)  for each step, over those after it: see below
+    const double[:, ::1] decays,    # IN    (L, 2)  powers of beta_1 and beta_2, from 0 to L - 1
     int64_t step,                   # step to bring them to, below S
-    double beta_1,
-    double beta_2,
     double epsilon,
     int n_threads,
 ):
@@ -1074,20 +1074,22 @@ def adam_without_gradient(
 
     remains. Where m is not yet forgotten the d_j differ by a hundredth at most, so what is left out
     is below rounding: about 1e-7 where v is zero, and (epsilon / x)^3 times that elsewhere.
+    After L steps m is forgotten.
     """
     cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], d
     require_like(moments, weights)
     require_like(velocities, weights)
     require(touched.shape[0] == weights.shape[0], "touched must fit weights")
     require(sums.shape[1] == 3 and 0 <= step < sums.shape[0], "sums must reach up to step")
+    require(decays.shape[1] == 2 and decays.shape[0] > 1, "decays must have two columns")
     require_below(ids, weights.shape[0], "ids")
     if D == 0 or C == 0:
         return
     for d in range(D):
         require(0 <= touched[ids[d]] <= step, "touched must be steps up to step")
     cdef Adam work = Adam(
-        NULL, &moments[0, 0], &velocities[0, 0], &ids[0], D, C, 0, beta_1, beta_2, epsilon,
-        &touched[0], &sums[0, 0], step)
+        NULL, &moments[0, 0], &velocities[0, 0], &ids[0], D, C, 0, decays[1, 0], decays[1, 1],
+        epsilon, &touched[0], &sums[0, 0], &decays[0, 0], decays.shape[0], step)
     with nogil:
         crnn_share(<crnn_piece> adam_without_gradient_chunk[floating], &work, &weights[0, 0],
                    count_chunks(D, CHUNK), n_threads, 48 * D * C)
@@ -1097,14 +1099,17 @@ cdef void adam_without_gradient_chunk(
     const Adam *work, floating *weights, Py_ssize_t c
 ) noexcept nogil:
     cdef Py_ssize_t d, at, C = work.C
-    cdef int64_t since
-    cdef double p, mean, variance, waited
+    cdef int64_t since, waited
+    cdef double p, mean, variance, decay_1, decay_2
     for d in range(c * CHUNK, min(work.D, (c + 1) * CHUNK)):
         since = work.touched[work.ids[d]]
         if since == work.step:
             continue
         work.touched[work.ids[d]] = work.step
-        waited = <double> (work.step - since)
+        waited = work.step - since
+        decay_1 = work.decays[2 * waited] if waited < work.n_decays else 0
+        decay_2 = (work.decays[2 * waited + 1] if waited < work.n_decays
+                   else pow(work.beta_2, <double> waited))
         p = work.sums[3 * since]
         mean = work.sums[3 * since + 1] / p if p > 0 else 1
         variance = work.sums[3 * since + 2] / p - mean * mean if p > 0 else 0
@@ -1112,5 +1117,4 @@ cdef void adam_without_gradient_chunk(
         adam_without_gradient_loop(
             C, <floating> p, <floating> (work.epsilon * mean),
             <floating> (variance * work.epsilon * work.epsilon),
-            <floating> pow(work.beta_1, waited), <floating> pow(work.beta_2, waited),
-            <floating *> work.moments + at, <floating *> work.velocities + at, weights + at)
+            <floating> decay_1, <floating> decay_2, <floating *> work.moments + at, <floating *> work.velocities + at, weights + at)

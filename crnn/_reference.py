@@ -219,8 +219,9 @@ def adam(
 
 
 def adam_without_gradient(
-    weights, moments, velocities, ids, touched, sums, step, beta_1, beta_2, epsilon, n_threads
+    weights, moments, velocities, ids, touched, sums, decays, step, epsilon, n_threads
 ):
+    beta_1, beta_2 = decays[1]
     for row in ids[touched[ids] < step]:
         p, pd, pdd = sums[touched[row]]
         c = pd / p

@@ -67,7 +67,7 @@ def arguments(kernel):
         "adam_without_gradient": {
             "weights": floats(N, H), "moments": floats(N, H), "velocities": floats(N, H),
             "ids": ints(0, 5), "touched": np.zeros(N, np.int64), "sums": np.ones((3, 3)),
-            "step": 2, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "n_threads": 1,
+            "decays": np.ones((2, 2)), "step": 2, "epsilon": 1e-7, "n_threads": 1,
         },
     }[kernel]  # fmt: skip
 

@@ -383,8 +383,8 @@ def run_shared(name, dtype, n_threads):
     elif name == "adam_without_gradient":
         out = [inputs.copy(), inputs.copy(), inputs**2, np.arange(D) % 7]
         ids = permuted[permuted < D].astype(np.int32)
-        sums = np.linspace(1, 2, 21).reshape(7, 3)
-        _core.adam_without_gradient(*out[:3], ids, out[3], sums, 6, 0.9, 0.999, 1e-7, n_threads)
+        sums, decays = np.linspace(1, 2, 21).reshape(7, 3), np.ones((4, 2))
+        _core.adam_without_gradient(*out[:3], ids, out[3], sums, decays, 6, 1e-7, n_threads)
     return out
 
 
@@ -543,13 +543,13 @@ def test_adam_without_gradient(dtype):
     missed = optimizers.MissedSteps(0.9, 0.999)
     for rate in rates[1:]:
         missed.add(rate)
-    start, settings = rng.normal(size=(6, 7)), (n_steps, 0.9, 0.999, 1e-7, 2)
+    start, settings = rng.normal(size=(6, 7)), (missed.sums, missed.decays, n_steps, 1e-7, 2)
     states = {}
     for key, module, kind in [("kernel", _core, dtype), ("twin", _reference, "float64")]:
         states[key] = [start.astype(kind), m.astype(kind), v.astype(kind)]
         steps = touched.astype(np.int64)
         ids = np.arange(6, dtype=np.int32)
-        module.adam_without_gradient(*states[key], ids, steps, missed.sums, *settings)
+        module.adam_without_gradient(*states[key], ids, steps, *settings)
         assert (steps == n_steps).all()
     w, m, v = start.copy(), m.copy(), v.copy()
     for row, since in enumerate(touched):

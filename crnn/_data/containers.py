@@ -183,6 +183,8 @@ def _name(item):
 
 
 def _is_missing(x):
+    if isinstance(x, (np.ndarray, list)):
+        return False  # at once, as most sequences are of these kinds
     return x is None or is_pandas_na(x) or (isinstance(x, Real) and x != x)
 
 

@@ -181,9 +181,8 @@ class Adam(Optimizer):
                 ids,
                 self.touched[name],
                 self.missed.sums,
+                self.missed.decays,
                 self.missed.n_steps,
-                self.beta_1,
-                self.beta_2,
                 self.epsilon,
                 n_threads,
             )
@@ -229,6 +228,7 @@ class MissedSteps:
     def __init__(self, beta_1, beta_2):
         j = np.arange(1, self.LIMIT + 1)[:, None]
         self.powers = (beta_1 / np.sqrt(beta_2)) ** j * beta_2 ** (-j / 2 * np.arange(3))
+        self.decays = np.array([beta_1, beta_2]) ** np.arange(self.LIMIT)[:, None]
         self.sums = np.zeros((self.LIMIT, 3))
         self.n_steps = 0
 
