@@ -76,11 +76,12 @@ def test_a_linear_rate_falls_with_each_step():
         (30, 0, 16, 1000),
         (2000, 0, 20, 30),
         (4000, 0.5, 20, 30),
-        (40_000, 0, 64, 5),
+        (10_000, 0.5, 50, 20),
+        (40_000, 0, 64, 4),
     ],
 )
 def test_what_auto_stands_for(n, held_out, batch_size, epochs):
-    """Batches of a hundredth of the samples, 16 to 64; 5 to 1,000 epochs of 3,000 steps."""
+    """Batches of a hundredth of the samples, 16 to 64; 3,000 steps or 100,000 samples in all."""
     X = np.random.default_rng(0).integers(1, 5, (n, 1))
     options = {"units": 1, "embedding_dim": 1, "validation_fraction": held_out}
     clf = small(**options, batch_size="auto", max_iter="auto").fit(X, X[:, 0] > 2)

@@ -59,8 +59,7 @@ def read(estimator, X, *, reset):
         check_one_kind(filled, place_of)
     offsets = offsets_of([len(x) for x in arrays])
     check_lengths(offsets)
-    if reset or hasattr(estimator, "feature_names_in_"):  # else there is nothing to compare
-        check_feature_names(estimator, X, reset=reset)
+    _check_names(estimator, X, reset)
     if reset:  # a list has no width, unless it is an array written out
         vars(estimator).pop("n_features_in_", None)
         if is_plain(X):
@@ -94,8 +93,14 @@ def _check_features(arrays):
             )
 
 
+def _check_names(estimator, X, reset):
+    """Compare the names of columns, unless there are none on either side, which is found faster."""
+    if reset or is_table(X) or hasattr(estimator, "feature_names_in_"):
+        check_feature_names(estimator, X, reset=reset)
+
+
 def _read_array(estimator, X, reset):
-    check_feature_names(estimator, X, reset=reset)
+    _check_names(estimator, X, reset)
     if is_table(X):
         array = _table(X, estimator.input)
     elif issparse(X) or len(getattr(X, "shape", ())) == 1:

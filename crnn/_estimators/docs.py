@@ -82,8 +82,8 @@ PARAMETERS = """
     batch_size : int or "auto", default="auto"
         Samples per step of the optimiser. "auto" is n_samples / 100, at least 16 and at most 64.
     max_iter : int or "auto", default="auto"
-        Number of epochs, the passes over the data. "auto" is as many as make 3,000 steps, at least
-        5 and at most 1,000.
+        Number of epochs, the passes over the data. "auto" is as many as make 3,000 steps, or
+        as read 100,000 samples if these are fewer; at least 4 and at most 1,000.
     shuffle : bool, default=True
         Whether to draw a new order of the samples for each epoch.
     validation_fraction : float, default=0.0

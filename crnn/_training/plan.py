@@ -12,9 +12,10 @@ WITHOUT_EFFECT = (
 )  # fmt: skip
 
 
-# What "auto" stands for: small data get small batches and many epochs, and so enough steps.
-LEAST_STEPS = 3000
-EPOCHS = 5, 1000  # at least, at most
+# What "auto" stands for: small data get small batches and many epochs, and so enough steps; of large
+# data a few epochs are enough, and more learn the samples by heart.
+STEPS, SAMPLES = 3000, 100_000  # in all epochs together
+EPOCHS = 4, 1000  # at least, at most
 BATCHES = 16, 64
 BATCHES_OF_EPOCH = 100
 
@@ -26,10 +27,11 @@ def batch_size_of(batch_size, n_samples):
 
 
 def n_epochs_of(max_iter, batch_size, n_samples):
+    if max_iter != "auto":
+        return max_iter
     least, most = EPOCHS
     n_steps = ceil(n_samples / batch_size_of(batch_size, n_samples))
-    automatic = min(max(ceil(LEAST_STEPS / n_steps), least), most)
-    return automatic if max_iter == "auto" else max_iter
+    return min(max(min(ceil(STEPS / n_steps), ceil(SAMPLES / n_samples)), least), most)
 
 
 class FitProgress(NamedTuple):
