@@ -128,7 +128,7 @@ def stages(trainer, samples, optimizer):
         "backward": (_core.backward, calls["backward"][0], 4 * N * H * H + N * H),
         "its scatter alone": (_core.scatter_add, scatter, N * H),
         "project, backward": (_core.dense_backward, calls["dense_backward"][1], 4 * D * E * H),
-        "update": (_core.rmsprop, calls["rmsprop"][0], 8 * D * E),
+        "update": (_core.rmsprop, max(calls["rmsprop"], key=lambda a: a[1].size), 8 * D * E),
     }
     sizes = {"N": N, "D": D, "E": E, "H": H, "MB of states": 4e-6 * (N + BATCH) * H}
     return sizes, [
