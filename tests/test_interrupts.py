@@ -212,7 +212,7 @@ clf.set_params(max_iter=1).fit(X[:4], y[:4]).partial_fit(X[:4], y[:4]).predict(X
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no Ctrl-C on Windows")
-@pytest.mark.parametrize("what", ["fit", "predict"])
+@pytest.mark.parametrize("what", ["fit", pytest.param("predict", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("units", "n_jobs"),
     [pytest.param(*p, marks=pytest.mark.slow) for p in [(8, 1), (32, 2)]] + [(512, 2)],

@@ -59,7 +59,7 @@ def in_a_new_process(expression, **environment):
         pytest.param(3, "OMP_NUM_THREADS", "3", 3, marks=pytest.mark.slow),
         (3, "OMP_NUM_THREADS", "2", 2),
         pytest.param(3, "OMP_NUM_THREADS", "1", 1, marks=pytest.mark.slow),
-        (-1, "OMP_NUM_THREADS", "1", 1),
+        pytest.param(-1, "OMP_NUM_THREADS", "1", 1, marks=pytest.mark.slow),
         (-1, "LOKY_MAX_CPU_COUNT", "1", 1),
         pytest.param(1, "OMP_NUM_THREADS", "2", 1, marks=pytest.mark.slow),
     ],
@@ -74,7 +74,7 @@ def test_a_limit_by_threadpoolctl():
         assert threads_started(2) == 0
 
 
-@pytest.mark.parametrize("inner", [1, 2])
+@pytest.mark.parametrize("inner", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_worker_keeps_to_its_share(inner):
     """Two workers of joblib may have two processors, so each of them may have one thread."""
     with parallel_config("loky", inner_max_num_threads=inner):
@@ -309,7 +309,7 @@ print("no child hung")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")
-@pytest.mark.parametrize("company", [0, 2])
+@pytest.mark.parametrize("company", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_children_forked_in_the_midst_of_a_fit(company):
     """They predict, in the company of threads too, and BLAS has the threads that it had before."""
     run = run_script(FORKS, str(10 * ROUNDS), str(company))

@@ -123,7 +123,9 @@ def test_types_of_what_scikit_learn_gives(tmp_path):
         assert f'Revealed type is "{wanted}' in line.replace("numpy.ndarray", "ndarray")
 
 
-@pytest.mark.parametrize("module", ["crnn._core", "crnn._text"])
+@pytest.mark.parametrize(
+    "module", ["crnn._core", pytest.param("crnn._text", marks=pytest.mark.slow)]
+)
 def test_stubs_of_the_kernels(capsys, module):
     stubtest = pytest.importorskip("mypy.stubtest", reason="mypy is not installed")
     settings = str(Path(__file__).parents[1] / "pyproject.toml")
