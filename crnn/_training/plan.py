@@ -12,8 +12,8 @@ WITHOUT_EFFECT = (
 )  # fmt: skip
 
 
-# What "auto" stands for: small data get small batches and many epochs, and so enough steps; of large
-# data a few epochs are enough, and more learn the samples by heart.
+# What "auto" stands for: small data get small batches and many epochs, and so enough steps; a few
+# epochs on large data are enough, and more learn the samples by heart.
 STEPS, SAMPLES = 3000, 100_000  # in all epochs together
 EPOCHS = 4, 1000  # at least, at most
 BATCHES = 16, 64
