@@ -1117,4 +1117,5 @@ cdef void adam_without_gradient_chunk(
         adam_without_gradient_loop(
             C, <floating> p, <floating> (work.epsilon * mean),
             <floating> (variance * work.epsilon * work.epsilon),
-            <floating> decay_1, <floating> decay_2, <floating *> work.moments + at, <floating *> work.velocities + at, weights + at)
+            <floating> decay_1, <floating> decay_2, <floating *> work.moments + at,
+            <floating *> work.velocities + at, weights + at)
