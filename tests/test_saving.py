@@ -13,7 +13,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 import crnn
 from common import BOOK, BOTH, assert_same_weights, fitted, interrupt_after, small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
-from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer
+from crnn.preprocessing import (
+    HashingSequenceVectorizer,
+    SequenceVectorizer,
+    SeriesLayout,
+    SeriesPatches,
+    SeriesScaler,
+)
 from test_damaged_files import rewritten
 
 TEXTS = ["a good film", "bad, a bad film", "no good film", "film"] * 5
@@ -86,6 +92,33 @@ def test_transformers(tmp_path):
     again = kept(model, tmp_path / "model.npz")
     np.testing.assert_array_equal(again.transform(TEXTS), model.transform(TEXTS))
     assert again.fit(TEXTS, LABELS).transform(TEXTS).shape == (20, 6)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_pipelines_of_series(ragged, tmp_path):
+    X = np.random.default_rng(0).normal(5, 3, (20, 2, 30))  # generated
+    X = [*X] if ragged else X
+    model = make_pipeline(SeriesLayout(), SeriesScaler(), SeriesPatches(), small()).fit(X, LABELS)
+    again = kept(model, tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("width_", 0, "width_ is 0"),
+        ("n_channels_in_", "2", "n_channels_in_ is '2'"),
+        ("mean_", np.zeros(3), "mean_ is not an array of a finite number for each channel"),
+        ("scale_", np.full(2, np.nan), "scale_ is not an array"),
+    ],
+)
+def test_transformers_of_series_that_are_not_sound(name, value, message, tmp_path):
+    X = np.random.default_rng(0).normal(size=(5, 30, 2))  # generated
+    model = (SeriesScaler() if name in ("mean_", "scale_") else SeriesPatches()).fit(X)
+    setattr(model, name, value)
+    crnn.save(model, tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=message):
+        crnn.load(tmp_path / "model.npz")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ from crnn._estimators.regressor import SimpleRNNRegressor
 from crnn._estimators.transformer import SimpleRNNTransformer
 from crnn._saving import model_file
 from crnn._typing import Path, quiet
-from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer
+from crnn.preprocessing import (
+    HashingSequenceVectorizer,
+    SequenceVectorizer,
+    SeriesLayout,
+    SeriesPatches,
+    SeriesScaler,
+)
 
 CLASSES = {
     cls.__name__: cls
@@ -19,6 +25,9 @@ CLASSES = {
         SimpleRNNTransformer,
         SequenceVectorizer,
         HashingSequenceVectorizer,
+        SeriesLayout,
+        SeriesPatches,
+        SeriesScaler,
         Pipeline,
     )
 }
@@ -29,7 +38,7 @@ def save(estimator: Any, path: Path | IO[bytes], *, optimizer: bool = True) -> N
 
     Parameters
     ----------
-    estimator : estimator of crnn, vectorizer, or Pipeline of these
+    estimator : estimator of crnn, vectorizer, transformer of series, or Pipeline of these
         What to save. A vectorizer keeps its vocabulary and its settings.
     path : str, bytes, path or binary file
         The file, an npz archive; an old one is replaced. A file that is open for writing gets the

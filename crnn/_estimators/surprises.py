@@ -77,13 +77,13 @@ def _per_step_targets(raw, y):
 def _unscaled_targets(y):
     if len(y) < FEW:
         return None
-    mean, deviation = np.abs(y.mean(axis=0)), y.std(axis=0)
+    mean, deviation = y.mean(axis=0), y.std(axis=0)
     least, most = UNIT_DEVIATION
     usual = (deviation >= least) & (deviation <= most) | (deviation == 0)
-    if np.all(usual & (mean <= UNIT_MEAN)):
+    if np.all(usual & (np.abs(mean) <= UNIT_MEAN)):
         return None
     return (
-        f"The targets y have a mean of {_range(y.mean(axis=0))} and a standard deviation of "
+        f"The targets y have a mean of {_range(mean)} and a standard deviation of "
         f"{_range(deviation)}, far from the unit scale at which the outputs of a network begin. "
         "Let sklearn.compose.TransformedTargetRegressor(regressor, transformer=StandardScaler()) "
         "scale them, or y = (y - y.mean()) / y.std()."

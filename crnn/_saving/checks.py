@@ -29,6 +29,8 @@ def check_loaded(estimator):
         check_attributes(estimator)
     if hasattr(estimator, "vocabulary_"):
         _check_vocabulary(estimator.vocabulary_)
+    if hasattr(estimator, "n_channels_in_"):
+        _check_series(vars(estimator))
     if hasattr(estimator, "estimator_"):
         network = estimator.estimator_
         _require(
@@ -39,6 +41,21 @@ def check_loaded(estimator):
         _require(
             isinstance(name, str) and (step in (None, "passthrough") or hasattr(step, "fit")),
             f"the step {short(name)} is {short(step)}, not an estimator",
+        )
+
+
+def _check_series(state):
+    """What a transformer of series has learned."""
+    for name in {"n_channels_in_", "width_", "step_"} & state.keys():
+        _require(
+            is_number(state[name], Integral) and state[name] > 0,
+            f"{name} is {short(state[name])}, not a positive integer",
+        )
+    for name in {"mean_", "scale_"} & state.keys():
+        array = state[name]
+        _require(
+            _is_finite(array, "f") and array.shape == (state["n_channels_in_"],),
+            f"{name} is not an array of a finite number for each channel",
         )
 
 
