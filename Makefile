@@ -21,12 +21,13 @@ test-oldest:  ## the default tests with the oldest versions that pyproject.toml 
 		"pytest<9" -e ".[test]"  # scikit-learn 1.6 hands its checks over as pytest 9 does not like
 	.venv-oldest/bin/python -m pytest
 
-test-interop:  ## the same predictions and losses as Keras and PyTorch, and their models both ways
+test-interop:  ## the same predictions and losses as Keras and PyTorch, their models both ways, Ray
 	python3 -m venv .venv-interop
-	.venv-interop/bin/python -m pip install keras jax torch -e ".[test]"
+	.venv-interop/bin/python -m pip install keras jax torch ray -e ".[test]"
 	KERAS_BACKEND=jax .venv-interop/bin/python -m pytest tests/test_keras.py tests/test_interop.py \
 		tests/test_interop_keras.py tests/test_interop_torch.py \
 		"tests/test_docs.py::test_code_of_a_page[interop.md]"
+	.venv-interop/bin/python -m pytest -m "slow or not slow" tests/test_clusters.py
 	.venv-interop/bin/python examples/from_keras.py --samples 500
 
 test-sanitized:  ## all default tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -61,6 +62,7 @@ bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB 
 	$(PYTHON) benchmarks/text.py
 	$(PYTHON) benchmarks/denormals.py
 	$(PYTHON) benchmarks/contention.py
+	$(PYTHON) benchmarks/clusters.py
 
 bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-compare shows changes
 	$(PYTHON) -m pip install pytest-benchmark

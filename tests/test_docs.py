@@ -26,9 +26,13 @@ EXTRAS = {  # what a block uses -> what its page must have told the reader to in
     "save_safetensors": 'pip install "crnn[interop]"',
     "keras": "pip install keras jax",
     "torch": "pip install torch",
+    "distributed": '"dask[dataframe]" distributed',
 }
 OPTIONAL = ("keras", "torch")  # whose blocks run where they are installed
-OF_PAGE = {"interop.md": ("onnx", "onnxruntime", "skl2onnx", "safetensors")}
+OF_PAGE = {
+    "interop.md": ("onnx", "onnxruntime", "skl2onnx", "safetensors"),
+    "clusters.md": ("distributed", "dask.dataframe"),
+}
 
 
 def runs_here(block):
@@ -59,10 +63,13 @@ def test_each_block_imports_what_it_uses(page):
     """A block that was copied alone lacks data at most, which the blocks before it made."""
     made = set(dir(builtins))
     for block in blocks_of(page):
-        names = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Name)]
-        imports = [a for node in ast.walk(ast.parse(block)) for a in getattr(node, "names", ())]
+        nodes = list(ast.walk(ast.parse(block)))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        imports = [alias for node in nodes for alias in getattr(node, "names", ())]
         made |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        known = made | {alias.asname or alias.name for alias in imports}
+        made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        known = made | arguments | {alias.asname or alias.name for alias in imports}
         assert {node.id for node in names} <= known, block
 
 
