@@ -70,6 +70,40 @@ def scatter_add(values, rows, out):
     np.add.at(out, rows, values)
 
 
+def draws(seed, n):
+    """The first n numbers of a stream, 16 bits each, by SplitMix64."""
+    n_blocks = -(-n // 256)
+    places = np.arange(1, 64 * n_blocks + 1, dtype=np.uint64)
+    words = np.uint64(seed) + places * np.uint64(0x9E3779B97F4A7C15)
+    words = (words ^ words >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ words >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    words = (words ^ words >> np.uint64(31)).reshape(n_blocks, 1, 64)
+    numbers = words >> np.array([0, 16, 32, 48], np.uint64)[:, None] & np.uint64(0xFFFF)
+    return numbers.ravel()[:n]
+
+
+def drop(x, width, seed, least, factor, n_threads):
+    kept = draws(seed, x.size // width) >= least
+    x[:] = np.where(np.repeat(kept, width).reshape(x.shape), x * x.dtype.type(factor), 0)
+
+
+def drop_tokens(values, starts, lengths, seed, least, places, n_left):
+    drawn = draws(seed, lengths.sum())
+    left = []
+    for b, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        of_sequence = np.arange(start, start + length)
+        words = values[of_sequence] != 0
+        kept = drawn[:length] >= least
+        drawn = drawn[length:]
+        if words.any() and not kept[words].any():
+            kept[np.argmax(words)] = True
+        of_sequence = of_sequence[kept | ~words]
+        n_left[b] = len(of_sequence)
+        left.extend(of_sequence)
+    places[: len(left)] = left
+    return len(left)
+
+
 def dense(inputs, kernel, bias, n_threads, out):
     out[:] = inputs @ kernel + bias
 

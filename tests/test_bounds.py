@@ -34,6 +34,13 @@ def arguments(kernel):
         },
         "gather": {"values": floats(N, H), "rows": rows, "n_threads": 1, "out": floats(N, H)},
         "scatter_add": {"values": floats(N, H), "rows": rows, "out": floats(N, H)},
+        "drop": {
+            "x": floats(N, H), "width": 1, "seed": 0, "least": 1, "factor": 1.0, "n_threads": 1,
+        },
+        "drop_tokens": {
+            "values": rows, "starts": np.array([0, 3, 5]), "lengths": np.array([3, 2, 1]),
+            "seed": 0, "least": 1, "places": positions, "n_left": np.zeros(B, np.int64),
+        },
         "forward": {
             "table": floats(N, H), "rows": rows, "offsets": OFFSETS, "initial": floats(1, H),
             "initial_rows": ints(0, 0, 0), "recurrent_kernel": floats(H, H), "activation": 0,
@@ -78,6 +85,7 @@ NUMBERS = [
     ("forward", "initial_rows"), ("backward", "rows"), ("softmax_cross_entropy", "targets"),
     ("rmsprop", "ids"), ("adam", "ids"), ("adam_without_gradient", "ids"),
     ("order_steps", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
+    ("drop_tokens", "starts"), ("drop_tokens", "lengths"),
 ]  # fmt: skip
 
 
@@ -98,7 +106,7 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
     ("kernel", "name", "value"),
     [
         ("order_steps", "tile", 0), ("forward", "tile", 0), ("backward", "tile", -1),
-        ("backward", "tile", 0),
+        ("backward", "tile", 0), ("drop", "width", 2), ("drop_tokens", "places", np.arange(5)),
         ("forward", "activation", 4), ("backward", "activation", -1),
         ("forward", "offsets", np.array([0, 1, 3, 6])), ("forward", "table", floats(0, H)),
     ],

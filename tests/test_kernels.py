@@ -210,6 +210,42 @@ def test_scatter_add(H, N, dtype):
     assert_close(got, wanted, dtype)
 
 
+def test_draws_are_those_of_splitmix64():
+    """The first words from seed 0 are those that the authors' own program prints."""
+    first = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    drawn = _reference.draws(0, 256).reshape(4, 64)
+    words = [sum(int(field) << 16 * k for k, field in enumerate(column)) for column in drawn.T]
+    assert words[:3] == first
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (7, 5), (300, 33)])
+@pytest.mark.parametrize("whole_rows", [False, True])
+def test_drop(shape, whole_rows, dtype):
+    got = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    wanted, width = got.copy(), shape[1] if whole_rows else 1
+    _core.drop(got, width, 2**63 - 5, 20_000, 1.5, 1)
+    if width:
+        _reference.drop(wanted, width, 2**63 - 5, 20_000, 1.5, 1)
+    np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("least", [0, 20_000, 65_535])
+@pytest.mark.parametrize("T", [0, 1, 7, 65])
+def test_drop_tokens(T, least):
+    rng = np.random.default_rng(T)
+    values = rng.integers(0, 3, 40 * T).astype(np.int32)
+    lengths = rng.integers(0, T + 1, 60)
+    starts = rng.integers(0, len(values) - lengths + 1)
+    runs = []
+    for module in (_core, _reference):
+        places, n_left = np.full(lengths.sum(), -1), np.full(60, -1)
+        n = module.drop_tokens(values, starts, lengths, 7, least, places, n_left)
+        runs.append((places[:n], n_left))
+    np.testing.assert_array_equal(runs[0][0], runs[1][0])
+    np.testing.assert_array_equal(runs[0][1], runs[1][1])
+
+
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("D", "F", "H"), [(0, 7, 7), (1, 1, 1), (7, 65, 32), (600, 32, 65)])
 def test_dense(D, F, H, dtype):
@@ -360,6 +396,9 @@ def run_shared(name, dtype, n_threads):
     elif name == "gather":
         out = [np.zeros((20_000, F), dtype)]
         _core.gather(inputs, permuted % D, n_threads, *out)
+    elif name == "drop":
+        out = [inputs.copy()]
+        _core.drop(*out, 1, 5, 2**15, 2.0, n_threads)
     elif name == "dense":
         out = [np.zeros((D, H), dtype)]
         _core.dense(inputs, kernel, kernel[0], n_threads, *out)

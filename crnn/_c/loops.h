@@ -84,6 +84,19 @@ TARGET static void NAME(scatter_add)(ptrdiff_t n_rows, const int32_t *rows, ptrd
     }
 }
 
+/* x := factor x where the draw is at least ``least``, else 0: n draws of one block, each for ``width``
+ * numbers. */
+TARGET static void NAME(drop)(ptrdiff_t n, ptrdiff_t width, uint64_t seed, ptrdiff_t block, int least,
+                              REAL factor, REAL *restrict x) {
+    uint16_t drawn[CRNN_BLOCK];
+    crnn_draw(seed, block, drawn);
+    if (width == 1)
+        for (ptrdiff_t i = 0; i < n; i++) x[i] = drawn[i] >= least ? factor * x[i] : 0;
+    else
+        for (ptrdiff_t i = 0; i < n; i++, x += width)
+            for (ptrdiff_t j = 0; j < width; j++) x[j] = drawn[i] >= least ? factor * x[j] : 0;
+}
+
 /* v := decay v + gain g^2;  w := w - rate g / sqrt(v + epsilon).  decay is rho, or a power of rho
  * where v waited for more than one step; gain is 1 - rho, subtracted in double precision (in
  * single precision 1 - 0.999 is off by 5e-5). */

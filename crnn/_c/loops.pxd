@@ -1,10 +1,15 @@
 # The C loops of variants.h under one fused name each.
 
 from cython cimport floating
-from libc.stdint cimport int32_t, uint64_t
+from libc.stdint cimport int32_t, uint16_t, uint64_t
 from libc.string cimport memcpy
 
 from crnn._c.blas cimport gemm
+
+cdef extern from "_c/draws.h" nogil:
+    enum:
+        CRNN_BLOCK
+    void crnn_draw(uint64_t seed, ptrdiff_t block, uint16_t *out)
 
 cdef extern from "_c/flush.h" nogil:
     uint64_t crnn_flush_denormals()
@@ -37,6 +42,8 @@ cdef extern from "_c/variants.h" nogil:
     void add_where_f64(ptrdiff_t, int32_t, const int32_t *, const double *, double *)
     void scatter_add_f32(ptrdiff_t, const int32_t *, ptrdiff_t, const float *, float *)
     void scatter_add_f64(ptrdiff_t, const int32_t *, ptrdiff_t, const double *, double *)
+    void drop_f32(ptrdiff_t, ptrdiff_t, uint64_t, ptrdiff_t, int, float, float *)
+    void drop_f64(ptrdiff_t, ptrdiff_t, uint64_t, ptrdiff_t, int, double, double *)
     void rmsprop_f32(ptrdiff_t, float, float, float, float, const float *, float *, float *)
     void rmsprop_f64(ptrdiff_t, double, double, double, double, const double *, double *, double *)
     void adam_f32(
@@ -116,6 +123,17 @@ cdef inline void scatter_add_loop(
         scatter_add_f32(n_rows, rows, n, x, y)
     else:
         scatter_add_f64(n_rows, rows, n, x, y)
+
+
+cdef inline void drop_loop(
+    Py_ssize_t n, Py_ssize_t width, uint64_t seed, Py_ssize_t block, int least, floating factor,
+    floating *x
+) noexcept nogil:
+    """x := factor x or 0, by n draws for width numbers each"""
+    if floating is float:
+        drop_f32(n, width, seed, block, least, factor, x)
+    else:
+        drop_f64(n, width, seed, block, least, factor, x)
 
 
 cdef inline void rmsprop_loop(

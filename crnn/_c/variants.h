@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "draws.h"
 #include "tanh.h"
 
 #if defined(_MSC_VER)
@@ -31,11 +32,12 @@ enum { CRNN_TANH = 0, CRNN_RELU = 1, CRNN_SIGMOID = 2, CRNN_LINEAR = 3 };
         void (*keep_maxima)(int, ptrdiff_t, int32_t, const REAL *, REAL *, int32_t *);           \
         void (*add_where)(ptrdiff_t, int32_t, const int32_t *, const REAL *, REAL *);            \
         void (*scatter_add)(ptrdiff_t, const int32_t *, ptrdiff_t, const REAL *, REAL *);        \
+        void (*drop)(ptrdiff_t, ptrdiff_t, uint64_t, ptrdiff_t, int, REAL, REAL *);              \
         void (*rmsprop)(ptrdiff_t, REAL, REAL, REAL, REAL, const REAL *, REAL *, REAL *);        \
         void (*adam)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL, const REAL *, REAL *,        \
                      REAL *, REAL *);                                                            \
-        void (*adam_without_gradient)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL *,         \
-                                      REAL *, REAL *);                                         \
+        void (*adam_without_gradient)(ptrdiff_t, REAL, REAL, REAL, REAL, REAL, REAL *,           \
+                                      REAL *, REAL *);                                           \
         void (*multiply)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const REAL *, ptrdiff_t, ptrdiff_t,    \
                          const REAL *, const REAL *, const int32_t *, ptrdiff_t, REAL *);        \
     } loops_##SUFFIX;
@@ -53,8 +55,9 @@ typedef struct {
 #define BLAS(level, type) NULL
 #define LOOPS(level, type, PRODUCTS)                                                             \
     {level##_activate_##type, level##_activate_backward_##type, level##_add_##type,              \
-     level##_keep_maxima_##type, level##_add_where_##type, level##_scatter_add_##type, level##_rmsprop_##type, level##_adam_##type, level##_adam_without_gradient_##type,                    \
-     PRODUCTS(level, type)}
+     level##_keep_maxima_##type, level##_add_where_##type, level##_scatter_add_##type,           \
+     level##_drop_##type, level##_rmsprop_##type, level##_adam_##type,                           \
+     level##_adam_without_gradient_##type, PRODUCTS(level, type)}
 #define VARIANT(name, level, PRODUCTS)                                                           \
     {name, LOOPS(level, f32, PRODUCTS), LOOPS(level, f64, PRODUCTS)}
 
@@ -150,6 +153,8 @@ static const crnn_variant *crnn_loops;
 #define add_where_f64 crnn_loops->f64.add_where
 #define scatter_add_f32 crnn_loops->f32.scatter_add
 #define scatter_add_f64 crnn_loops->f64.scatter_add
+#define drop_f32 crnn_loops->f32.drop
+#define drop_f64 crnn_loops->f64.drop
 #define rmsprop_f32 crnn_loops->f32.rmsprop
 #define rmsprop_f64 crnn_loops->f64.rmsprop
 #define adam_f32 crnn_loops->f32.adam

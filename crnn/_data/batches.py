@@ -7,7 +7,7 @@ import numpy as np
 
 from crnn import _core
 from crnn._data.sequences import MOST_STEPS, Sequences, offsets_of
-from crnn._system.streams import draw_kept
+from crnn._system.streams import draw_seed, least_kept
 
 # With this many steps per word of the vocabulary, a batch takes the whole vocabulary: projecting
 # words that do not occur costs less than finding those that do.
@@ -108,17 +108,21 @@ def drop_tokens(sequences, indices, rate, rng):
     chosen = sequences[indices]
     lead = (chosen.pads > 0).astype(np.int64)  # where paddings are counted, one goes along
     lengths = chosen.lengths + lead
-    offsets = offsets_of(lengths)
-    places = np.arange(offsets[-1]) + np.repeat(chosen.starts - lead - offsets[:-1], lengths)
-    tokens = chosen.values[places]
-    are_words = tokens != 0
-    kept = draw_kept(rng, tokens.shape, rate) | ~are_words
-    n_words, n_kept = (np.diff(offsets_of(a)[offsets]) for a in (are_words, are_words & kept))
-    first = offsets_of(n_words)[:-1]  # of each sequence, among the words of all
-    kept[np.flatnonzero(are_words)[first[(n_kept == 0) & (n_words > 0)]]] = True
-    bounds = offsets_of(kept)[offsets]
-    bigrams = None if chosen.bigrams is None else chosen.bigrams[places][kept]
-    return Sequences(tokens[kept], bounds[:-1] + lead, np.diff(bounds) - lead, chosen.pads, bigrams)
+    places, n_left = np.empty(lengths.sum(), np.int64), np.empty_like(lengths)
+    n = _core.drop_tokens(
+        chosen.values,
+        chosen.starts - lead,
+        lengths,
+        draw_seed(rng),
+        least_kept(rate),
+        places,
+        n_left,
+    )
+    values, bigrams = (
+        None if array is None else array[places[:n]] for array in (chosen.values, chosen.bigrams)
+    )
+    starts = offsets_of(n_left)[:-1] + lead
+    return Sequences(values, starts, n_left - lead, chosen.pads, bigrams)
 
 
 def states_after(offsets, tile):

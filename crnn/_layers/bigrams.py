@@ -3,7 +3,7 @@
 import numpy as np
 
 from crnn import _core
-from crnn._layers.dropout import mask
+from crnn._layers.dropout import drawn
 from crnn._layers.parameters import Parameter, zeros
 from crnn._layers.steps import RowGradient, Steps
 
@@ -28,10 +28,9 @@ class Bigrams:
         N, E = len(rows), table.shape[1]
         added = scope.array("added", (len(ids), E), table.dtype)
         _core.gather(table, ids, run.n_threads, added)
-        factors = None
-        if run.training and self.dropout:
-            factors = mask(run.rng, (len(ids), 1), self.dropout, table.dtype)
-            added *= factors
+        drop = drawn(run, self.dropout, E) if run.training and self.dropout else None
+        if drop is not None:
+            drop(added)
         values, of_pairs = (scope.array(name, (N, E), table.dtype) for name in ("values", "pairs"))
         _core.gather(steps.values, steps.rows[:N], run.n_threads, values)
         _core.gather(added, rows, run.n_threads, of_pairs)
@@ -42,8 +41,8 @@ class Bigrams:
             _core.scatter_add(grad, steps.rows[:N], grad_values)
             grad_added = scope.array("grad_added", added.shape, table.dtype)
             _core.scatter_add(grad, rows, grad_added)
-            if factors is not None:
-                grad_added *= factors
+            if drop is not None:
+                drop(grad_added)
             return grad_values, {self.name: RowGradient(ids, grad_added)}
 
         own = np.arange(N, dtype=np.int32)

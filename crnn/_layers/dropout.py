@@ -1,11 +1,25 @@
 """Dropout (Srivastava et al. 2014): numbers left out in training, the others larger in turn."""
 
-from crnn._system.streams import draw_kept
+from functools import partial
+
+from crnn import _core
+from crnn._system.streams import draw_seed, least_kept
 
 
-def mask(rng, shape, rate, dtype):
-    """Zero with the probability ``rate``, else 1 / (1 - rate)."""
-    return draw_kept(rng, shape, rate).astype(dtype) * dtype.type(1 / (1 - rate))
+def drawn(run, rate, width=1):
+    """A function that leaves out the same numbers of any array of a shape, in place.
+
+    Each of them goes with the probability ``rate``, or each row of ``width`` numbers. The others
+    are divided by 1 - rate.
+    """
+    return partial(
+        _core.drop,
+        width=width,
+        seed=draw_seed(run.rng),
+        least=least_kept(rate),
+        factor=1 / (1 - rate),
+        n_threads=run.n_threads,
+    )
 
 
 class Dropout:
@@ -19,8 +33,14 @@ class Dropout:
     def forward(self, x, run):
         if not (self.rate and run.training):
             return x, lambda grad: (grad, {})
-        factors = mask(run.rng, x.shape, self.rate, x.dtype)
-        return x * factors, lambda grad: (grad * factors, {})
+        drop, x = drawn(run, self.rate), x.copy()
+        drop(x)
+
+        def backward(grad):
+            drop(grad)
+            return grad, {}
+
+        return x, backward
 
     def buffers(self, size):
         return 0  # a small part of those of the head

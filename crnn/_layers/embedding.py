@@ -3,7 +3,7 @@
 import numpy as np
 
 from crnn import _core
-from crnn._layers.dropout import mask
+from crnn._layers.dropout import drawn
 from crnn._layers.initializers import uniform
 from crnn._layers.parameters import Parameter
 from crnn._layers.steps import RowGradient, Steps
@@ -43,29 +43,29 @@ class Embedding:
         shape = len(batch.ids), table.shape[1]
         values = run.workspace.scope(self.name).array("values", shape, table.dtype)
         _core.gather(table, batch.ids, run.n_threads, values)
-        masks = self._masks(shape, table.dtype, run)
-        for factors in masks:
-            values *= factors
+        drops = self._drops(run)
+        for drop in drops:
+            drop(values)
 
         def backward(grad_values):
             if not self.trainable:
                 return None, {}
-            for factors in masks:
-                grad_values *= factors
+            for drop in drops:
+                drop(grad_values)
             if self.open_vocabulary:
                 grad_values[batch.ids == len(table) - 1] = 0
             return None, {self.name: RowGradient(batch.ids, grad_values)}
 
         return Steps(batch, values, batch.rows, shared=True, learned=self.trainable), backward
 
-    def _masks(self, shape, dtype, run):
+    def _drops(self, run):
         if not run.training:
             return []
-        rates = {shape: self.dropout, (shape[0], 1): self.word_dropout}
-        return [mask(run.rng, shape, rate, dtype) for shape, rate in rates.items() if rate]
+        rates = {1: self.dropout, self.shape[1]: self.word_dropout}
+        return [drawn(run, rate, width) for width, rate in rates.items() if rate]
 
     def buffers(self, size):
-        return (2 if self.dropout else 1) * size.distinct * self.shape[1]
+        return size.distinct * self.shape[1]
 
 
 class SeriesInput:

@@ -1,7 +1,6 @@
 """Random streams: one for each model, and checks of those that come from files and pickles."""
 
 from contextlib import contextmanager
-from math import prod
 from numbers import Integral
 
 import numpy as np
@@ -17,13 +16,14 @@ def own_stream(random_state):
     return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
 
 
-def draw_kept(rng, shape, rate):
-    """An array that is False with the probability ``rate``, rounded to 16 bits but not to 1.
+def draw_seed(rng):
+    """Seed of a stream of draws for a kernel."""
+    return rng.randint(2**63 - 1, dtype=np.int64)
 
-    Bytes of the stream, as a number in double precision for each would take six times as long.
-    """
-    drawn = np.frombuffer(rng.bytes(2 * prod(shape)), np.dtype("<u2")).reshape(shape)
-    return drawn >= min(round(rate * 2**16), 2**16 - 1)
+
+def least_kept(rate):
+    """Of draws of 16 bits, the least that is kept if this share is left out: never none at all."""
+    return min(round(rate * 2**16), 2**16 - 1)
 
 
 @contextmanager
