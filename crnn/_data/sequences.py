@@ -135,6 +135,11 @@ def rows_for(values, offsets):
 
 def integer_ids(values, offsets):
     """Cast integer-valued floats to integers; raise otherwise."""
+    if values.ndim > 1:
+        raise ValueError(
+            f"X has {values.shape[1]} values in a timestep, but a token is a single id. "
+            "Pass ids of shape (n_samples, timesteps), or set input='series'."
+        )
     if values.dtype.kind in "iu":
         return values
     integers = values.astype(np.int64)
