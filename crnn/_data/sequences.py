@@ -175,6 +175,11 @@ def _check_range(values, offsets, n_rows):
 
 def series_sequences(values, offsets, dtype, n_features):
     """Check float series; a timestep of a univariate series has one feature."""
+    if len(values) and values[0].size != n_features:
+        raise ValueError(
+            f"X has {values[0].size} features in a timestep, but the estimator was fitted with "
+            f"{n_features}. Pass as many features as in fit, or call fit again."
+        )
     values = values.reshape(len(values), n_features)
     steps = np.ascontiguousarray(values, dtype=dtype)
     finite = np.isfinite(steps)

@@ -7,11 +7,27 @@ from sklearn.utils import assert_all_finite
 
 from crnn._constraints import several
 from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.parameters import as_arrays
 from crnn._layers.pooling import POOLINGS
+from crnn._system.streams import own_stream
+from crnn._typing import quiet
 
 # How many weights there are beside those of the recurrent layers, three for each direction.
 HEAD, OF_LAYER = 2, 3
 ENTRIES = {2: (), 0: ("embedding",), 1: ("embedding", "bigrams")}  # by the number of all, modulo 3
+
+
+@quiet
+def fitted_estimator(cls, weights, parameters, **target):
+    """An estimator of a class with weights from elsewhere, all of which is checked first."""
+    weights = named(weights, parameters.get("bidirectional"))
+    estimator = cls(**agreed(weights, parameters))
+    estimator._validate_params()
+    arrays = as_arrays(estimator._learn_outputs(weights, **target), estimator.dtype, copy=True)
+    for name, array in arrays.items():
+        assert_all_finite(array, input_name=f"weights[{name!r}]")
+    estimator._begin(arrays, own_stream(estimator.random_state))
+    return estimator
 
 
 def named(weights, bidirectional=None):

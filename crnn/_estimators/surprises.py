@@ -31,6 +31,21 @@ def warn_of_surprises(estimator, raw, y, are_tokens):
         warnings.warn(message, UserWarning, stacklevel=2)
 
 
+def warn_of_unknown_ids(estimator, raw):
+    """Ids that an earlier call has not seen are read as unknown, in training too."""
+    if estimator.vocabulary_size is not None or "embedding" not in estimator.weights_:
+        return
+    highest, known = raw.values.max(initial=0), len(estimator.embedding_) - 2
+    if highest > known:
+        warnings.warn(
+            f"X contains token ids up to {highest}, but the first call saw ids up to {known}. "
+            "Higher ids are read as one unknown word that is never trained; set "
+            "vocabulary_size to train them.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
 def _single_timestep(raw):
     if raw.n_features == 1 or not (np.diff(raw.offsets) == 1).all():
         return None

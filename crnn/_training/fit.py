@@ -9,6 +9,7 @@ from crnn._layers import forecast
 from crnn._saving.checks import check_fitted
 from crnn._saving.snapshot import copied, copy_of, is_learned, snapshot
 from crnn._system import memory
+from crnn._training.builders import optimizer_of, trainer_of
 from crnn._training.listeners import History, Printing
 from crnn._training.plan import batch_size_of
 from crnn._training.schedule import LearningRate
@@ -36,8 +37,7 @@ class Fit:
         check_fitted(model)  # whose attributes are the user's to change
         self.model, self.samples, self.training = model, samples, model._training
         self.plan, self.progress = self.training["plan"], self.training["progress"]
-        self.trainer = model._trainer()
-        self.optimizer = model._new_optimizer()
+        self.trainer, self.optimizer = trainer_of(model), optimizer_of(model)
         self.optimizer.continue_from(self.training["optimizer"])
         n = len(samples.weights)
         self.batch_size = batch_size_of(model.batch_size, n)

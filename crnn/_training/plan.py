@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crnn._training.builders import optimizer_of
+
 # Parameters that do not, or no longer, change the weights to which a fit comes.
 WITHOUT_EFFECT = (
     "callbacks", "embedding_init", "n_jobs", "random_state", "scoring", "verbose", "warm_start",
@@ -41,12 +43,12 @@ class FitProgress(NamedTuple):
     total: int
 
 
-def new_training(rng, optimizer_state):
+def new_training(model, rng, split_seed=None):
     """``_training`` of a new model: all that a fit, or another after it, goes on from."""
     return {
         "rng": rng,
-        "split_seed": None,  # of stratified held-out samples: the same while fits go on
-        "optimizer": optimizer_state,
+        "split_seed": split_seed,  # of stratified held-out samples: the same while fits go on
+        "optimizer": optimizer_of(model).state,
         "progress": new_progress(),
         "plan": None,  # of a fit that is running or was interrupted
     }
@@ -57,8 +59,8 @@ def new_progress():
     return {"best": np.inf, "waited": 0, "n_stalls": 0}
 
 
-def begin_plan(model, n_epochs):
-    """Plan a fit of so many epochs.
+def begin_plan(model, n_epochs, data=None):
+    """Plan a fit of so many epochs on data of this fingerprint.
 
     An adaptive schedule goes on from earlier fits; early stopping looks at each fit by itself.
     """
@@ -68,7 +70,7 @@ def begin_plan(model, n_epochs):
         "epochs_left": n_epochs,
         "epochs_done": 0,
         "settings": _settings(model),
-        "data": None,
+        "data": data,
         "best_weights": None,
         "best_optimizer": None,
     }
@@ -87,7 +89,6 @@ def check_plan(model, data):
         raise ValueError(
             "The data differ from those of the interrupted fit. Pass the same data, or call fit."
         )
-    plan["data"] = data
 
 
 def _settings(model):

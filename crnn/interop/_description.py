@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from crnn._constraints import several
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._estimators.regressor import SimpleRNNRegressor
-from crnn._layers.network import Sizes, sizes_of
+from crnn._layers.assembly import network_of
+from crnn._layers.network import Sizes
 
 OUT_ACTIVATIONS = {"logistic": "sigmoid", "softmax": "softmax", "identity": "linear"}
 
@@ -46,8 +47,7 @@ def describe(estimator, function):
             "pass the last step, pipeline[-1]."
         )
     check_is_fitted(estimator)
-    estimator._network_of(estimator.weights_)  # refuses parameters that have changed since the fit
-    sizes = sizes_of(estimator.weights_)
+    sizes = network_of(estimator).sizes  # refuses parameters that have changed since the fit
     if sizes.bigrams:
         raise ValueError(
             f"bigrams={sizes.bigrams}: no layer of another library has vectors of hashed pairs. "

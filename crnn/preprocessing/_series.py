@@ -94,11 +94,6 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
 
     def _series(self, raw, n_features):
         """The series as floats; single precision is kept."""
-        if raw.n_features != n_features and len(raw.values):
-            raise ValueError(
-                f"X has {raw.n_features} features in a timestep, but {type(self).__name__} was "
-                f"fitted with {n_features}. Pass as many features as in fit, or call fit again."
-            )
         dtype = np.float32 if raw.values.dtype == np.float32 else np.float64
         values = series_sequences(raw.values, raw.offsets, dtype, n_features).values
         if raw.width is None:

@@ -1,0 +1,33 @@
+"""The trainer and the optimiser that the parameters of an estimator ask for."""
+
+from crnn._layers.assembly import network_of
+from crnn._layers.parameters import as_arrays
+from crnn._system.threads import n_threads_for
+from crnn._training.optimizers import OPTIMIZERS
+from crnn._training.trainer import Trainer
+
+
+def trainer_of(model):
+    """What trains a copy of the weights."""
+    return Trainer(
+        network_of(model),
+        as_arrays(model.weights_, model.dtype, copy=True),
+        n_threads_for(model.n_jobs),
+        model._objective(),
+        model.token_dropout,
+    )
+
+
+def optimizer_of(model):
+    """A new optimiser of the weights."""
+    table = network_of(model).parameters
+    options = {
+        "alpha": model.alpha,
+        "penalized": [name for name, parameter in table.items() if parameter.penalized],
+        "sparse": [name for name, parameter in table.items() if parameter.sparse],
+        "clip_norm": model.clip_norm,
+        "clip_value": model.clip_value,
+    }
+    if model.optimizer == "sgd":
+        options |= {"momentum": model.momentum, "nesterov": model.nesterovs_momentum}
+    return OPTIMIZERS[model.optimizer](model.learning_rate, **options)
