@@ -22,9 +22,9 @@ Series = Floats | list[Floats]
 class SeriesTransformer(TransformerMixin, BaseEstimator):
     """Reads series as the estimators do.
 
-    A subclass has ``_learn(series)``, unless there is nothing to learn, and
-    ``_transformed(series)``. Both are handed an array (n_samples, timesteps, features), or for a
-    list of series a list of arrays (timesteps, features).
+    A subclass may have ``_arranged(X)``, ``_learn(series)``, which gets an array (n_samples,
+    timesteps, features) or a list of arrays (timesteps, features), and ``_transformed(x)`` of such
+    an array, or of each in the list.
     """
 
     input: ClassVar[str] = "series"  # for the reader: integers are measurements, too
@@ -83,7 +83,8 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
     def _run(self, X, function):
         check_is_fitted(self)
         raw = read(self, X, reset=False)
-        return self._given_back(function(self._series(raw, self.n_channels_in_)), raw)
+        series = _each(function, self._series(raw, self.n_channels_in_))
+        return self._given_back(series, raw)
 
     def _arranged(self, X):
         """X with its axes in the order of the estimators."""
@@ -91,6 +92,9 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
 
     def _learn(self, series):
         pass
+
+    def _transformed(self, x):
+        return x
 
     def _series(self, raw, n_features):
         """The series as floats; single precision is kept."""
@@ -103,7 +107,7 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
     def _given_back(self, series, raw):
         """Series in the container that they came in."""
         if raw.values.ndim == 1:
-            series = each(_without_axis, series)
+            series = _each(_without_axis, series)
         wanted = get_output_config("transform", self)["dense"]
         if wanted != "default" and (isinstance(series, list) or series.ndim > 2):
             raise ValueError(
@@ -118,7 +122,7 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def each(function, series):
+def _each(function, series):
     """A function of (..., timesteps, features) of all series of an array, or of each in a list."""
     if isinstance(series, list):
         return [function(x) for x in series]
