@@ -1,6 +1,5 @@
 """What another library has to know of a network, and an estimator of what it says of one."""
 
-from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
@@ -80,10 +79,3 @@ def estimator_of(weights, K, kind, classes, parameters):
         return SimpleRNNClassifier.from_weights(weights, None, **parameters)
     classes = np.arange(max(K, 2)) if classes is None else classes
     return SimpleRNNClassifier.from_weights(weights, classes, **parameters)
-
-
-def imported(name, function, remedy):
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{function} needs {name}, which is not installed: {remedy}.") from error

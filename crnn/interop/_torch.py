@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crnn.interop._description import Description, describe, estimator_of, imported
+from crnn._system.extras import require
+from crnn.interop._description import Description, describe, estimator_of
 
-REMEDY = "pip install torch"
 ACTIVATIONS = ("tanh", "relu")
 OF_RNN = re.compile(r"(?:.*\.)?(weight|bias)_(ih|hh|hr)_l(\d+)(_reverse)?")
 
@@ -64,7 +64,7 @@ def to_torch(estimator: Any) -> Any:
         )
     if len(set(units)) > 1:
         raise ValueError(f"units={units}: all layers of a torch.nn.RNN have the same hidden_size.")
-    torch = imported("torch", "to_torch", REMEDY)
+    torch = require("torch", "to_torch", "torch")
     from crnn.interop._torch_module import SimpleRNNModule
 
     module = SimpleRNNModule(description)
