@@ -7,7 +7,7 @@ from sklearn.utils import assert_all_finite
 
 from crnn._constraints import several
 from crnn._layers.network import Network, Sizes, sizes_of
-from crnn._layers.parameters import as_arrays
+from crnn._layers.parameters import finite_copies
 from crnn._layers.pooling import POOLINGS
 from crnn._system.streams import own_stream
 from crnn._typing import quiet
@@ -23,18 +23,16 @@ def fitted_estimator(cls, weights, parameters, **target):
     weights = named(weights, parameters.get("bidirectional"))
     estimator = cls(**agreed(weights, parameters))
     estimator._validate_params()
-    arrays = as_arrays(estimator._learn_outputs(weights, **target), estimator.dtype, copy=True)
-    for name, array in arrays.items():
-        assert_all_finite(array, input_name=f"weights[{name!r}]")
-    estimator._begin(arrays, own_stream(estimator.random_state))
+    weights = finite_copies(estimator._learn_outputs(weights, **target), estimator.dtype)
+    estimator._begin(weights, own_stream(estimator.random_state))
     return estimator
 
 
-def named(weights, bidirectional=None):
+def named(weights, bidirectional):
     """Check weights, a mapping or a list in the order of Keras; give them by name, in that order.
 
     A list shows by its length whether it begins with an embedding, and by its shapes whether its
-    layers have two directions, unless ``bidirectional`` says so.
+    layers have two directions, unless ``bidirectional`` tells.
     """
     if not isinstance(weights, Mapping):
         arrays = [_array(f"weights[{i}]", array) for i, array in enumerate(weights)]

@@ -20,8 +20,8 @@ def network_of(estimator):
     return network
 
 
-def new_network(estimator, raw, vectors=None):
-    """The network for new data, whose embedding may start from given vectors (V, E)."""
+def new_network(estimator, raw, vectors):
+    """The network for new data, whose embedding starts from vectors (V, E) unless they are None."""
     known = None if vectors is None else (len(vectors) + 1, vectors.shape[1])
     return _network(estimator, _sizes(estimator, raw, known), vectors)
 

@@ -30,7 +30,7 @@ class CallbackSupportMixin(_CallbackSupportMixin):
         return {name: value for name, value in state.items() if name not in OF_A_RUNNING_FIT}
 
 
-def told(estimator, X, y, sample_weight=None):
+def told(estimator, X, y, sample_weight):
     """What hooks of scikit-learn's callbacks get; the metadata are those of ``score``."""
     metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
     return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
