@@ -3,28 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
-from crnn._estimators.given_weights import vectors
+from crnn._estimators.given_weights import given_vectors
 from crnn._estimators.prediction import every_state, last_states
 from crnn._estimators.surprises import warn_of_surprises, warn_of_unknown_ids
 from crnn._estimators.weights import FittedWeights
-from crnn._layers import forecast
 from crnn._layers.assembly import check_continuation, new_network
-from crnn._layers.parameters import draw
 from crnn._saving.checks import check_fitted
 from crnn._saving.model_file import load, save
 from crnn._saving.snapshot import copy_of, on_snapshot
-from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
 from crnn._system.streams import own_stream
+from crnn._training.builders import first_weights
 from crnn._training.fit import Fit, working_copy
 from crnn._training.listeners import callbacks_of
-from crnn._training.optimizers import OPTIMIZERS
 from crnn._training.plan import (
     FitProgress,
     begin_plan,
@@ -335,7 +331,8 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         data = read_data(model, X, y, sample_weight, reset=not resume)
         if not (resume or (self.warm_start and hasattr(self, "out_activation_"))):
             model._start(data.raw, data.y)
-        samples, validation = split(model, model._samples(data), data, X_val, y_val)
+        samples = model._samples(data)
+        samples, validation = split(model, samples, data, X_val, y_val)
         samples = weighed(model, samples)
         content = fingerprint(samples, validation)
         if resume:
@@ -366,32 +363,20 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     def _start(self, raw, y):
         """Draw the weights of a new model."""
         self._learn_target(y)
-        tokens = raw.are_tokens(self.input)
-        warn_of_surprises(self, raw, y, tokens)
+        warn_of_surprises(self, raw, y)
         rng = own_stream(self.random_state)
-        initial = vectors(self.embedding_init, self.vocabulary_size, self.dtype, tokens)
-        network = new_network(self, raw, initial)
-        memory.require(
-            forecast.of_weights(
-                network.parameters,
-                np.dtype(self.dtype).itemsize,
-                OPTIMIZERS[self.optimizer].n_memories,
-                self.early_stopping,
-            ),
-            f"Training with weights of the shapes {network.shapes}",
-            "Lower vocabulary_size, bigrams, embedding_dim or units.",
-        )
-        self._begin(draw(network.parameters, rng, self.dtype), rng)
+        network = new_network(self, raw, given_vectors(self, raw))
+        self._begin(first_weights(self, network, rng), rng)
 
     def _begin(self, weights, rng):
-        """Be a model with these weights that has not been trained yet."""
+        """Become a model with these weights that has not been trained yet."""
         self.weights_ = weights
         self._training = new_training(self, rng)
         self.history_ = {}
         self.n_iter_ = 0
 
     def _without_optimizer(self):
-        """A copy of which only the random stream goes on."""
+        """A copy whose training goes on from the random stream only."""
         copy, training = copy_of(self), self._training
         copy._training = new_training(self, training["rng"], training["split_seed"])
         return copy

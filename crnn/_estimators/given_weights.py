@@ -83,24 +83,24 @@ def agreed(weights, parameters):
     return {"dtype": _precision(weights)} | shown | parameters
 
 
-def vectors(embedding_init, vocabulary_size, dtype, tokens):
+def given_vectors(estimator, raw):
     """The parameter ``embedding_init`` as an array (V, E), or None."""
-    if embedding_init is None:
+    if estimator.embedding_init is None:
         return None
-    if not tokens:
+    if not raw.are_tokens(estimator.input):
         raise ValueError(
             "embedding_init has vectors of token ids, but X contains float series, which have no "
             "embedding. Pass token ids, or set embedding_init=None."
         )
-    array = _array("embedding_init", embedding_init)
+    array = _array("embedding_init", estimator.embedding_init)
     if array.ndim != 2:
         raise ValueError(f"embedding_init has shape {array.shape}; pass a row for each token id.")
-    if vocabulary_size not in (None, len(array)):
+    if estimator.vocabulary_size not in (None, len(array)):
         raise ValueError(
-            f"vocabulary_size={vocabulary_size} disagrees with embedding_init, which has "
+            f"vocabulary_size={estimator.vocabulary_size} disagrees with embedding_init, which has "
             f"{len(array)} rows. Leave vocabulary_size out, or pass a row for each token id."
         )
-    array = array.astype(dtype)
+    array = array.astype(estimator.dtype)
     assert_all_finite(array, input_name="embedding_init")
     return array
 

@@ -18,13 +18,13 @@ UNIT_DEVIATION = 0.1, 10
 FEW = 10
 
 
-def warn_of_surprises(estimator, raw, y, are_tokens):
+def warn_of_surprises(estimator, raw, y):
     """Warn about the data of a new model; each surprise once."""
     found = [_per_step_targets(raw, y)]
-    if are_tokens and estimator.input == "auto":
-        found.append(_measurements(raw))
-    if not are_tokens:
+    if not raw.are_tokens(estimator.input):
         found.append(_single_timestep(raw))
+    elif estimator.input == "auto":
+        found.append(_measurements(raw))
     if estimator.out_activation_ == "identity":
         found.append(_unscaled_targets(y))
     for message in filter(None, found):

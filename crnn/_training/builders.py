@@ -1,10 +1,29 @@
-"""The trainer and the optimiser that the parameters of an estimator ask for."""
+"""First weights, trainer and optimiser, as the parameters of an estimator ask for them."""
 
+import numpy as np
+
+from crnn._layers import forecast
 from crnn._layers.assembly import network_of
-from crnn._layers.parameters import as_arrays
+from crnn._layers.parameters import as_arrays, draw
+from crnn._system import memory
 from crnn._system.threads import n_threads_for
 from crnn._training.optimizers import OPTIMIZERS
 from crnn._training.trainer import Trainer
+
+
+def first_weights(model, network, rng):
+    """Weights drawn for a network, if the machine has the memory to train them."""
+    memory.require(
+        forecast.of_weights(
+            network.parameters,
+            np.dtype(model.dtype).itemsize,
+            OPTIMIZERS[model.optimizer].n_memories,
+            model.early_stopping,
+        ),
+        f"Training with weights of the shapes {network.shapes}",
+        "Lower vocabulary_size, bigrams, embedding_dim or units.",
+    )
+    return draw(network.parameters, rng, model.dtype)
 
 
 def trainer_of(model):
