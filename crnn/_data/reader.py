@@ -42,6 +42,12 @@ class Raw:
         """Number of features in a timestep of a series."""
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
+    def apart(self, flat):
+        """Values or states of all steps as an array, or as a list if X was one."""
+        if self.width is None:
+            return np.split(flat, self.offsets[1:-1])
+        return flat.reshape(len(self), self.width, *flat.shape[1:])
+
 
 def read(estimator, X, *, reset):
     """Check X by scikit-learn's rules.

@@ -42,9 +42,7 @@ def every_state(estimator, X):
         kept = raw.values != 0
         states = states[kept] if len(states) == len(kept) else states
         states = repeat_over_skipped(states, kept, raw.offsets, sizes.units[-1])
-    if raw.width is None:
-        return np.split(states, raw.offsets[1:-1])
-    return states.reshape(len(raw), raw.width, -1)
+    return raw.apart(states)
 
 
 def _run(estimator, X, method):

@@ -55,26 +55,25 @@ class Predictor:
     def start_pass(self, rng=None):
         return Pass(self.weights, self.workspace, self.n_threads, rng)
 
-    @interruptible
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
-        out = self._empty(len(sequences), self.network.head.shape[1])
-        for batch, chosen in self.chunks(sequences):
-            out[chosen] = self.network.logits(batch, self.start_pass())
-        return out
+        return self._of_each(sequences, self.network.logits, self.network.sizes.n_outputs)
 
-    @interruptible
     def last_states(self, sequences):
         """States after the last step (n_samples, H), in the order of the sequences."""
-        out = self._empty(len(sequences), self.network.recurrent[-1].width)
+        return self._of_each(sequences, self.network.last_states, self.network.sizes.n_states)
+
+    @interruptible
+    def _of_each(self, sequences, function, width):
+        out = self._empty(len(sequences), width)
         for batch, chosen in self.chunks(sequences):
-            out[chosen] = self.network.last_states(batch, self.start_pass())
+            out[chosen] = function(batch, self.start_pass())
         return out
 
     @interruptible
     def every_state(self, sequences):
         """States after every step (n_steps, H), laid out as ``sequences.values``; else zeros."""
-        out = self._empty(len(sequences.values), self.network.recurrent[-1].width)
+        out = self._empty(len(sequences.values), self.network.sizes.n_states)
         out[:] = 0
         for batch, _ in self.chunks(sequences):
             states = self.network.every_state(batch, self.start_pass())

@@ -93,13 +93,11 @@ def _cut(X, raw, part):
 
     ``raw`` can be cut whatever X is, such as an object that only NumPy knows how to read.
     """
+    rows = np.arange(len(raw))[part]
     if is_table(X):
-        rows = np.arange(len(raw))[part]
         return X.take(rows) if hasattr(X, "take") else X[rows]  # polars has no take
-    if raw.width is not None:
-        return raw.values.reshape(len(raw), raw.width, *raw.values.shape[1:])[part]
-    sequences = np.split(raw.values, raw.offsets[1:-1])
-    return [sequences[i] for i in np.arange(len(raw))[part]]
+    sequences = raw.apart(raw.values)
+    return [sequences[i] for i in rows] if raw.width is None else sequences[part]
 
 
 def _places(model, y):

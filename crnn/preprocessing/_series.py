@@ -99,10 +99,7 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
     def _series(self, raw, n_features):
         """The series as floats; single precision is kept."""
         dtype = np.float32 if raw.values.dtype == np.float32 else np.float64
-        values = series_sequences(raw.values, raw.offsets, dtype, n_features).values
-        if raw.width is None:
-            return np.split(values, raw.offsets[1:-1])
-        return values.reshape(len(raw), raw.width, n_features)
+        return raw.apart(series_sequences(raw.values, raw.offsets, dtype, n_features).values)
 
     def _given_back(self, series, raw):
         """Series in the container that they came in."""
