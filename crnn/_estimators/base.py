@@ -47,7 +47,7 @@ from crnn._typing import (
 class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     """Embedding -> simple recurrent layer -> dense head, trained in epochs.
 
-    A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_objective``, and
+    A subclass defines its targets by ``_check_target``, ``_learn_target`` and ``_objective``, and
     sets ``out_activation_``.
     """
 
@@ -338,8 +338,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         if resume:
             check_plan(model, content)
         else:
-            n_epochs = n_epochs_of(self.max_iter, self.batch_size, len(samples.weights))
-            begin_plan(model, n_epochs, content)
+            begin_plan(model, n_epochs_of(model, len(samples.weights)), content)
         callbacks = callbacks_of(self, X, y, sample_weight, model._training["plan"]["epochs_left"])
         Fit(model, samples, validation, callbacks).run(self)
         return self

@@ -1,4 +1,4 @@
-"""Weights that come from elsewhere: their names, and the parameters that they show."""
+"""Weights from elsewhere: their names, the parameters that they show, and their estimator."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import assert_all_finite
 
 from crnn._constraints import several
-from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.network import SMALLEST, Network, Sizes, sizes_of
 from crnn._layers.parameters import finite_copies
 from crnn._layers.pooling import POOLINGS
 from crnn._system.streams import own_stream
@@ -38,10 +38,10 @@ def named(weights, bidirectional):
         arrays = [_array(f"weights[{i}]", array) for i, array in enumerate(weights)]
         return dict(zip(_names(arrays, bidirectional), arrays, strict=True))
     arrays = {name: _array(f"weights[{name!r}]", array) for name, array in weights.items()}
-    missing = [name for name in _network().shapes if name not in arrays]
+    missing = [name for name in Network(SMALLEST).shapes if name not in arrays]
     if missing:
         raise ValueError(f"weights has {list(arrays)}, but not {missing}; pass all weights.")
-    known = _network(sizes_of(arrays)).shapes
+    known = Network(sizes_of(arrays)).shapes
     unknown = [name for name in arrays if name not in known]
     if unknown:
         raise ValueError(
@@ -106,7 +106,7 @@ def given_vectors(estimator, raw):
 
 
 def _check_pooling(weights, parameters, sizes):
-    """Which states the head reads cannot be seen, only how many of them."""
+    """The weights show how many states the head reads, but not which."""
     rows, n_states = len(weights["head/kernel"]), sizes.n_states
     names = several(parameters.get("pooling", POOLINGS))
     if rows != len(names) * n_states:
@@ -160,7 +160,7 @@ def _names(arrays, bidirectional):
         bidirectional=bool(bidirectional),
         bigrams=int("bigrams" in entry),
     )
-    return _network(sizes).shapes
+    return Network(sizes).shapes
 
 
 def _read_both_ways(arrays):
@@ -173,7 +173,3 @@ def _read_both_ways(arrays):
             f"{len(bias)} rows. Pass bidirectional=True or False."
         )
     return both
-
-
-def _network(sizes=Sizes(None, 1, (1,), 1)):  # noqa: B008 - a tuple
-    return Network(sizes, pooling=POOLINGS[:1])

@@ -12,7 +12,7 @@ ENOUGH_PAIRS = 100
 LOOKED_AT = 100_000  # timesteps: enough to tell
 
 # Targets of at most this mean, and of a standard deviation within these bounds, are fitted well by
-# a network whose outputs begin at about unit size. A few tell little of either.
+# a network whose outputs begin at about unit size. A few targets tell little about either.
 UNIT_MEAN = 10
 UNIT_DEVIATION = 0.1, 10
 FEW = 10
@@ -32,7 +32,7 @@ def warn_of_surprises(estimator, raw, y):
 
 
 def warn_of_unknown_ids(estimator, raw):
-    """Ids that an earlier call has not seen are read as unknown, in training too."""
+    """Warn of ids beyond the embedding, which are read as unknown, in training too."""
     if estimator.vocabulary_size is not None or "embedding" not in estimator.weights_:
         return
     highest, known = raw.values.max(initial=0), len(estimator.embedding_) - 2
@@ -58,7 +58,7 @@ def _single_timestep(raw):
 
 
 def _measurements(raw):
-    """Integers that follow each other closely, and would make a large vocabulary."""
+    """Integers that change little from step to step, and would make a large vocabulary."""
     largest = int(raw.values.max(initial=0))
     if largest < MANY_IDS:
         return None

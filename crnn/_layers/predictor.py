@@ -19,7 +19,7 @@ CHUNK_NUMBERS = 2**21
 def interruptible(method):
     """Have a method end at Ctrl-C, even in the midst of a batch that takes long.
 
-    It runs in the context of the caller, of which ``np.errstate`` is part, in whatever thread.
+    Whatever thread it runs in, the context is the caller's, which includes ``np.errstate``.
     """
 
     @wraps(method)
@@ -35,7 +35,7 @@ def interruptible(method):
 
 
 class Predictor:
-    """Runs a network with its weights. Once cancelled it is of no further use."""
+    """Runs a network with its weights. Once cancelled, it cannot be used again."""
 
     def __init__(self, network, weights, n_threads):
         self.network, self.weights, self.n_threads = network, weights, n_threads

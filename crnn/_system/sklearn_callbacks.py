@@ -37,7 +37,7 @@ def told(estimator, X, y, sample_weight):
 
 
 def one_task(method: F) -> F:
-    """Tell scikit-learn's callbacks of a fit without subtasks."""
+    """Tell scikit-learn's callbacks about a fit without subtasks."""
 
     @wraps(method)
     def wrapper(estimator, X, y=None):
@@ -49,7 +49,7 @@ def one_task(method: F) -> F:
 
 @contextmanager
 def passed_on(outer, inner, X, y, sample_weight=None):
-    """Tell scikit-learn's callbacks of a fit, and of that of an inner estimator unless None."""
+    """Tell scikit-learn's callbacks about a fit, and about that of an inner estimator if any."""
     if not hasattr(outer, "_init_callback_context"):
         yield
         return

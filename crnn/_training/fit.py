@@ -19,7 +19,7 @@ from crnn._training.trainer import NotFiniteError
 
 
 def working_copy(estimator):
-    """A copy that trains in the estimator's stead, which other threads see as it was meanwhile."""
+    """A copy to train, so that other threads see the estimator as it was until the fit ends."""
     model = copy_of(estimator)
     if hasattr(model, "_training"):
         model._training = copied(model._training)
@@ -40,7 +40,7 @@ class Fit:
         self.trainer, self.optimizer = trainer_of(model), optimizer_of(model)
         self.optimizer.continue_from(self.training["optimizer"])
         n = len(samples.weights)
-        self.batch_size = batch_size_of(model.batch_size, n)
+        self.batch_size = batch_size_of(model, n)
         self.n_steps = -(-n // self.batch_size)  # of an epoch
         self.listeners = [  # who records an epoch comes before who looks at it
             Scoring(model, validation, self.trainer.objective.metric),
@@ -135,7 +135,7 @@ class Fit:
 
 
 def _give(estimator, fitted):
-    """Make the estimator what was fitted, by one assignment, which no signal can cut in two."""
+    """Give the estimator what was fitted, in one assignment, which no signal can interrupt."""
     if fitted is not None:
         own = {k: v for k, v in dict(vars(estimator)).items() if not is_learned(k)}
         learned = {k: v for k, v in vars(fitted).items() if is_learned(k)}

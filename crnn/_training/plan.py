@@ -8,31 +8,32 @@ import numpy as np
 
 from crnn._training.builders import optimizer_of
 
-# Parameters that do not, or no longer, change the weights to which a fit comes.
+# Parameters that do not, or no longer, affect the weights that a fit arrives at.
 WITHOUT_EFFECT = (
     "callbacks", "embedding_init", "n_jobs", "random_state", "scoring", "verbose", "warm_start",
 )  # fmt: skip
 
 
 # What "auto" stands for: small data get small batches and many epochs, and so enough steps; a few
-# epochs on large data are enough, and more learn the samples by heart.
+# epochs on large data are enough, and more would overfit.
 STEPS, SAMPLES = 3000, 100_000  # in all epochs together
 EPOCHS = 4, 1000  # at least, at most
 BATCHES = 16, 64
 BATCHES_OF_EPOCH = 100
 
 
-def batch_size_of(batch_size, n_samples):
+def batch_size_of(model, n_samples):
+    if model.batch_size != "auto":
+        return model.batch_size
     smallest, largest = BATCHES
-    automatic = min(max(n_samples // BATCHES_OF_EPOCH, smallest), largest)
-    return automatic if batch_size == "auto" else batch_size
+    return min(max(n_samples // BATCHES_OF_EPOCH, smallest), largest)
 
 
-def n_epochs_of(max_iter, batch_size, n_samples):
-    if max_iter != "auto":
-        return max_iter
+def n_epochs_of(model, n_samples):
+    if model.max_iter != "auto":
+        return model.max_iter
     least, most = EPOCHS
-    n_steps = ceil(n_samples / batch_size_of(batch_size, n_samples))
+    n_steps = ceil(n_samples / batch_size_of(model, n_samples))
     return min(max(min(ceil(STEPS / n_steps), ceil(SAMPLES / n_samples)), least), most)
 
 

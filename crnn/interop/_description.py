@@ -1,4 +1,4 @@
-"""What another library has to know of a network, and an estimator of what it says of one."""
+"""Networks as other libraries describe them: from an estimator, and back to one."""
 
 from typing import NamedTuple
 

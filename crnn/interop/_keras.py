@@ -90,7 +90,7 @@ def from_keras(model: Any, classes: ArrayLike | None = None, **parameters: Any) 
     Parameters
     ----------
     model : keras.Model
-        The model. Nothing of it is changed.
+        The model. It is not changed.
     classes : array-like of shape (n_classes,), default=None
         The label of each output, or of both sides of a single sigmoid, the negative first. None
         means 0, 1, ... for a sigmoid or a softmax; several sigmoids are independent labels and have
@@ -112,8 +112,8 @@ def from_keras(model: Any, classes: ArrayLike | None = None, **parameters: Any) 
     TypeError
         If the model is not a Keras model.
     ValueError
-        If the model has a part that crnn has not, or weights that are not finite; the message
-        names the layer.
+        If the model has a part that crnn does not support, or weights that are not finite; the
+        message names the layer.
 
     Examples
     --------

@@ -127,5 +127,5 @@ def _each(function, series):
 
 
 def _without_axis(x):
-    """Univariate series that came without an axis of features go without it."""
+    """Drop the axis of features from univariate series."""
     return x[..., 0] if x.shape[-1] == 1 else x
