@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from crnn._constraints import SIZE, Interval
+from crnn._system.extras import require
 from crnn._system.files import require_writable
 from crnn._system.sklearn_private import StrOptions
 from crnn._typing import Path, checked
@@ -289,12 +290,7 @@ class ProgressBar(_EpochCallback):
     """
 
     def __init__(self) -> None:
-        try:
-            import rich.progress  # noqa: F401
-        except ImportError as error:
-            raise ImportError(
-                'ProgressBar needs rich, which is not installed: pip install "crnn[progress]".'
-            ) from error
+        require("rich.progress", "ProgressBar", '"crnn[progress]"')
         self._of_thread = threading.local()
 
     def begin(self, estimator: Any) -> bool:

@@ -338,6 +338,14 @@ def test_fitting_on_ids_that_are_not_finite(value):
     assert_refused(clf, lambda: clf.fit([[1.0, value], [2.0]], [0, 1]), "(NaN: .*|is inf)")
 
 
+@pytest.mark.parametrize("kind", [int, float])
+@pytest.mark.parametrize("form", [np.asarray, list])
+def test_fitting_on_several_ids_in_a_timestep(kind, form):
+    X, y = np.full((4, 7, 3), kind(1.5)), [0, 1, 0, 1]
+    clf = small(input="tokens").fit(*ids())
+    assert_refused(clf, lambda: clf.fit(form(X), y), "3 values in a timestep, but a token is a")
+
+
 @pytest.mark.parametrize("values", [[1, 2], [1.5, 2.5], ["a b", "c d"]])
 def test_one_column_of_a_frame(values):
     pd = pytest.importorskip("pandas")

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 import crnn
 from common import BOOK, BOTH, assert_same_weights, fitted, interrupt_after, small
 from crnn import SimpleRNNClassifier, SimpleRNNRegressor, SimpleRNNTransformer
+from crnn._training.builders import optimizer_of
 from crnn.preprocessing import (
     HashingSequenceVectorizer,
     SequenceVectorizer,
@@ -201,7 +202,7 @@ def test_without_optimizer(optimizer, tmp_path):
     assert again.history_ == model.history_
     # A new optimiser on the same weights, and the same random stream.
     fresh = SimpleRNNClassifier.load(tmp_path / "whole.npz")
-    fresh._training["optimizer"] = fresh._new_optimizer().state
+    fresh._training["optimizer"] = optimizer_of(fresh).state
     assert_same_weights(again.partial_fit(X, y), fresh.partial_fit(X, y))
     assert_same_weights(again.fit(X, y), fresh.fit(X, y))
     assert again.n_iter_ == 7

@@ -11,7 +11,7 @@ from crnn._data import sequences
 from crnn._data.batches import pack
 from crnn._data.sequences import Sequences
 from crnn._layers import forecast
-from crnn._layers.network import sizes_of
+from crnn._layers.assembly import network_of
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn.preprocessing import HashingSequenceVectorizer, SequenceVectorizer, pad_sequences
@@ -131,7 +131,7 @@ def test_prediction_of_the_memory(V, E, H, T, B, optimizer, early_stopping, netw
         H, embedding_dim=E, vocabulary_size=V, batch_size=B, max_iter=2, random_state=0, **options
     )
     clf.fit(X[:4], [0, 1, 0, 1])
-    layers, n_memories = clf._network(sizes_of(clf.weights_)), 2 if optimizer == "adam" else 1
+    layers, n_memories = network_of(clf), 2 if optimizer == "adam" else 1
     weights = forecast.of_weights(layers.parameters, 4, n_memories, early_stopping)
     batch = forecast.of_batch(np.full(400, T), B, layers, 4)
     tracemalloc.start()
@@ -150,7 +150,7 @@ def test_memory_of_layers_that_have_a_row_for_each_step(options):
     options = {"units": 64} | options
     clf = SimpleRNNClassifier(batch_size=200, max_iter=2, vocabulary_size=60, **options)
     clf.fit(X[:4], [0, 1, 0, 1])
-    layers = clf._network(sizes_of(clf.weights_))
+    layers = network_of(clf)
     wanted = forecast.of_weights(layers.parameters, 4, 2, False)
     wanted += forecast.of_batch(np.full(400, 150), 200, layers, 4)
     tracemalloc.start()

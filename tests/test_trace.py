@@ -5,6 +5,7 @@ import pytest
 
 from common import BOOK
 from crnn import SimpleRNNClassifier
+from crnn._training.builders import optimizer_of
 from plain_network import OPTIMIZERS, Rule, loss_and_gradients
 
 
@@ -38,7 +39,7 @@ def test_ten_steps(kind, n_classes, dtype, tolerance):
     # Weights from elsewhere, put into a model of the right shapes whose optimiser is still new.
     rng = np.random.default_rng(1)
     clf.fit(X, y)
-    clf._training["optimizer"] = clf._new_optimizer().state
+    clf._training["optimizer"] = optimizer_of(clf).state
     weights = [rng.normal(0, 0.5, array.shape) for array in clf.get_weights()]
     clf.set_weights(weights)
     clf.history_, clf.n_iter_ = {}, 0

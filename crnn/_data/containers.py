@@ -100,7 +100,7 @@ def _refuse_text(x, where):
 def numbers(x, place):
     """Convert an array-like to an array of numbers; ``place(*index)`` says where an item is in X.
 
-    Integers stay integers in whatever container they come: none become floats on the way.
+    Integers stay integers, whatever container they come in: none become floats on the way.
     """
     if _is_missing(x):
         raise ValueError(f"{place()} is {_name(x)}; drop the missing sample and its target.")

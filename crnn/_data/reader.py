@@ -42,6 +42,12 @@ class Raw:
         """Number of features in a timestep of a series."""
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
+    def apart(self, flat):
+        """Values or states of all steps as an array, or as a list if X was one."""
+        if self.width is None:
+            return np.split(flat, self.offsets[1:-1])
+        return flat.reshape(len(self), self.width, *flat.shape[1:])
+
 
 def read(estimator, X, *, reset):
     """Check X by scikit-learn's rules.
@@ -163,25 +169,17 @@ def _check_shape(array):
         )
 
 
-def as_sequences(raw, *, tokens, n_rows, open_vocabulary, n_features, mask_zero, dtype, keep_pads):
-    """Pack the data for a model with these properties."""
-    if not tokens:
-        if raw.n_features != n_features and len(raw.values):
-            raise ValueError(
-                f"X has {raw.n_features} features in a timestep, but the model was fitted with "
-                f"{n_features}. Pass as many features as in fit, or fit a new model."
-            )
-        return series_sequences(raw.values, raw.offsets, dtype, n_features)
-    if raw.values.ndim > 1:
-        raise ValueError(
-            f"X has {raw.values.shape[1]} values in a timestep, but a token is a single id. "
-            "Pass ids of shape (n_samples, timesteps), or set input='series'."
-        )
-    return token_sequences(
+def as_sequences(estimator, raw, network, *, keep_pads=False):
+    """Pack the data for the network of an estimator."""
+    sizes = network.sizes
+    if sizes.vocabulary_size is None:
+        return series_sequences(raw.values, raw.offsets, estimator.dtype, sizes.n_features)
+    sequences = token_sequences(
         raw.values,
         raw.offsets,
-        n_rows=n_rows,
-        open_vocabulary=open_vocabulary,
-        mask_zero=mask_zero,
-        keep_pads=keep_pads,
+        n_rows=sizes.vocabulary_size,
+        open_vocabulary=estimator.vocabulary_size is None,
+        mask_zero=estimator.mask_zero,
+        keep_pads=keep_pads or not network.counts_pads,
     )
+    return sequences.with_bigrams(sizes.bigrams) if sizes.bigrams else sequences

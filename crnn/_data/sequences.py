@@ -135,6 +135,11 @@ def rows_for(values, offsets):
 
 def integer_ids(values, offsets):
     """Cast integer-valued floats to integers; raise otherwise."""
+    if values.ndim > 1:
+        raise ValueError(
+            f"X has {values.shape[1]} values in a timestep, but a token is a single id. "
+            "Pass ids of shape (n_samples, timesteps), or set input='series'."
+        )
     if values.dtype.kind in "iu":
         return values
     integers = values.astype(np.int64)
@@ -170,6 +175,11 @@ def _check_range(values, offsets, n_rows):
 
 def series_sequences(values, offsets, dtype, n_features):
     """Check float series; a timestep of a univariate series has one feature."""
+    if len(values) and values[0].size != n_features:
+        raise ValueError(
+            f"X has {values[0].size} features in a timestep, but the estimator was fitted with "
+            f"{n_features}. Pass as many features as in fit, or call fit again."
+        )
     values = values.reshape(len(values), n_features)
     steps = np.ascontiguousarray(values, dtype=dtype)
     finite = np.isfinite(steps)

@@ -1,38 +1,26 @@
 """What all estimators share: scikit-learn's conventions around the network."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from crnn._constraints import several
-from crnn._data.containers import without_missing
-from crnn._data.reader import as_sequences, read
-from crnn._data.sequences import MOST_IDS, repeat_over_skipped, rows_for
 from crnn._estimators.constraints import PARAMETER_CONSTRAINTS
-from crnn._estimators.given_weights import agreed, named, vectors
-from crnn._estimators.surprises import warn_of_surprises
+from crnn._estimators.given_weights import given_vectors
+from crnn._estimators.prediction import every_state, last_states
+from crnn._estimators.surprises import warn_of_surprises, warn_of_unknown_ids
 from crnn._estimators.weights import FittedWeights
-from crnn._layers import forecast
-from crnn._layers.network import Network, Sizes, shared_network, sizes_of
-from crnn._layers.parameters import as_arrays, check_shapes, draw
-from crnn._layers.predictor import Predictor
+from crnn._layers.assembly import check_continuation, new_network
 from crnn._saving.checks import check_fitted
 from crnn._saving.model_file import load, save
 from crnn._saving.snapshot import copy_of, on_snapshot
-from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin, with_callbacks
-from crnn._system.sklearn_private import check_sample_weight
 from crnn._system.streams import own_stream
-from crnn._system.threads import n_threads_for
+from crnn._training.builders import first_weights
 from crnn._training.fit import Fit, working_copy
 from crnn._training.listeners import callbacks_of
-from crnn._training.optimizers import OPTIMIZERS
 from crnn._training.plan import (
     FitProgress,
     begin_plan,
@@ -41,7 +29,7 @@ from crnn._training.plan import (
     n_epochs_of,
     new_training,
 )
-from crnn._training.trainer import Samples, Trainer
+from crnn._training.samples import read_data, samples_of, weighed
 from crnn._training.validation import split
 from crnn._typing import (
     Activation,
@@ -59,7 +47,7 @@ from crnn._typing import (
 class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
     """Embedding -> simple recurrent layer -> dense head, trained in epochs.
 
-    A subclass says what its targets are: ``_check_target``, ``_learn_target``, ``_objective``, and
+    A subclass defines its targets by ``_check_target``, ``_learn_target`` and ``_objective``, and
     sets ``out_activation_``.
     """
 
@@ -256,28 +244,7 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         MemoryError
             If the states after all timesteps are more than the machine holds.
         """
-        if not return_sequences:
-            return self._run(X, Predictor.last_states)
-        check_is_fitted(self)
-        raw = read(self, X, reset=False)
-        network = self._network_of(self.weights_)
-        sequences = self._sequences(raw, network, keep_pads=True)
-        sizes = sizes_of(self.weights_)
-        memory.require(
-            forecast.of_states(
-                len(raw.values), sizes.n_features, sizes.n_states, np.dtype(self.dtype).itemsize
-            ),
-            f"States after {len(raw.values)} timesteps",
-            "Pass fewer sequences at a time, or shorter ones.",
-        )
-        states = self._compute(network, Predictor.every_state, sequences)
-        if self.mask_zero and sequences.are_tokens:
-            kept = raw.values != 0
-            states = states[kept] if len(states) == len(kept) else states
-            states = repeat_over_skipped(states, kept, raw.offsets, sizes.units[-1])
-        if raw.width is None:
-            return np.split(states, raw.offsets[1:-1])
-        return states.reshape(len(raw), raw.width, -1)
+        return every_state(self, X) if return_sequences else last_states(self, X)
 
     @on_snapshot
     def save(self, path: Path | IO[bytes], *, optimizer: bool = True) -> None:
@@ -358,23 +325,21 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         tags.input_tags.positive_only = self.input == "tokens"
         return tags
 
-    # What fit is made of
-
     @with_callbacks
     def _fit(self, X, y, sample_weight, X_val, y_val, resume=False):
         model = working_copy(self)
-        raw, y, weights = model._read(X, y, sample_weight, reset=not resume)
-        if not resume:
-            model._prepare(raw, y)
-        model._check_continuation(raw)
-        samples = model._samples(raw, y, weights)
-        samples, validation = split(model, samples, X, raw, y, X_val, y_val)
-        samples = model._weighed(samples)
-        if not resume:
-            begin_plan(model, n_epochs_of(self.max_iter, self.batch_size, len(samples.weights)))
-        check_plan(model, fingerprint(samples, validation))
-        n_epochs = model._training["plan"]["epochs_left"]
-        callbacks = callbacks_of(self, X, y, sample_weight, n_epochs)
+        data = read_data(model, X, y, sample_weight, reset=not resume)
+        if not (resume or (self.warm_start and hasattr(self, "out_activation_"))):
+            model._start(data.raw, data.y)
+        samples = model._samples(data)
+        samples, validation = split(model, samples, data, X_val, y_val)
+        samples = weighed(model, samples)
+        content = fingerprint(samples, validation)
+        if resume:
+            check_plan(model, content)
+        else:
+            begin_plan(model, n_epochs_of(model, len(samples.weights)), content)
+        callbacks = callbacks_of(self, X, y, sample_weight, model._training["plan"]["epochs_left"])
         Fit(model, samples, validation, callbacks).run(self)
         return self
 
@@ -382,242 +347,45 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         """Train for one epoch on a part of the data."""
         model = working_copy(self)
         is_new = not hasattr(model, "out_activation_")
-        raw, y, weights = model._read(X, y, sample_weight, reset=is_new)
+        data = read_data(model, X, y, sample_weight, reset=is_new)
         if is_new:
-            model._start(raw, model._first_target(y, classes))
-        model._check_continuation(raw)
+            model._start(data.raw, model._first_target(data.y, classes))
+        samples = weighed(model, model._samples(data))
         begin_plan(model, 1)
-        Fit(model, model._weighed(model._samples(raw, y, weights)), has_end=False).run(self)
+        Fit(model, samples, has_end=False).run(self)
         return self
 
     def _first_target(self, y, classes):
         """The target from which a first ``partial_fit`` learns its kind."""
         return y
 
-    def _prepare(self, raw, y):
-        """Start a new model, or go on with that of the last fit."""
-        if not (self.warm_start and hasattr(self, "out_activation_")):
-            self._start(raw, y)
-        training = self._training
-        if self.stratify and self.validation_fraction and training["split_seed"] is None:
-            training["split_seed"] = training["rng"].randint(MOST_IDS)
-
-    def _read(self, X, y, sample_weight, reset):
-        """Data and targets with all checks that need no model."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        raw = read(self, X, reset=reset)
-        y = self._check_target(without_missing(y))
-        check_consistent_length(raw, y)
-        weights = check_sample_weight(sample_weight, y, dtype=np.float64)
-        assert_all_finite(weights, input_name="sample_weight")
-        if (weights < 0).any():
-            place = np.argmax(weights < 0)
-            raise ValueError(
-                f"sample_weight cannot contain negative weights: sample_weight[{place}] is "
-                f"{weights[place]}. Use 0 to ignore a sample."
-            )
-        return raw, y, weights
-
     def _start(self, raw, y):
         """Draw the weights of a new model."""
         self._learn_target(y)
-        tokens = raw.are_tokens(self.input)
-        warn_of_surprises(self, raw, y, tokens)
+        warn_of_surprises(self, raw, y)
         rng = own_stream(self.random_state)
-        vars(self).pop("weights_", None)  # those of an earlier fit do not matter
-        initial = vectors(self.embedding_init, self.vocabulary_size, self.dtype, tokens)
-        network = self._network(self._sizes(raw, initial), initial)
-        optimizer = OPTIMIZERS[self.optimizer]
-        memory.require(
-            forecast.of_weights(
-                network.parameters,
-                np.dtype(self.dtype).itemsize,
-                optimizer.n_memories,
-                self.early_stopping,
-            ),
-            f"Training with weights of the shapes {network.shapes}",
-            "Lower vocabulary_size, bigrams, embedding_dim or units.",
-        )
-        self._begin(draw(network.parameters, rng, self.dtype), rng)
+        network = new_network(self, raw, given_vectors(self, raw))
+        self._begin(first_weights(self, network, rng), rng)
 
     def _begin(self, weights, rng):
-        """Be a model with these weights that has not been trained yet."""
+        """Become a model with these weights that has not been trained yet."""
         self.weights_ = weights
-        self._training = new_training(rng, self._new_optimizer().state)
+        self._training = new_training(self, rng)
         self.history_ = {}
         self.n_iter_ = 0
 
-    @classmethod
-    @quiet
-    def _from_weights(cls, weights, parameters, **target):
-        """A fitted estimator with weights from elsewhere, all of which is checked first."""
-        weights = named(weights, parameters.get("bidirectional"))
-        estimator = cls(**agreed(weights, parameters))
-        estimator._validate_params()
-        weights = estimator._learn_outputs(weights, **target)
-        arrays = as_arrays(weights, estimator.dtype, copy=True)
-        for name, array in arrays.items():
-            assert_all_finite(array, input_name=f"weights[{name!r}]")
-        estimator._network_of(arrays)  # whose shapes belong together
-        estimator._begin(arrays, own_stream(estimator.random_state))
-        return estimator
-
     def _without_optimizer(self):
-        """A copy of which only the random stream goes on."""
+        """A copy whose training goes on from the random stream only."""
         copy, training = copy_of(self), self._training
-        copy._training = new_training(training["rng"], self._new_optimizer().state)
-        copy._training["split_seed"] = training["split_seed"]
+        copy._training = new_training(self, training["rng"], training["split_seed"])
         return copy
 
-    def _sizes(self, raw, initial=None):
-        """Sizes of the network that parameters and data ask for."""
-        continuing = hasattr(self, "embedding_")
-        V, F = None, raw.n_features
-        if continuing or raw.are_tokens(self.input):
-            V, F = self.vocabulary_size, self.embedding_dim
-        if self.embedding_init is not None and continuing:
-            F = self.embedding_.shape[1]  # that of the vectors, whatever embedding_dim is
-        elif initial is not None:
-            V, F = len(initial) + (V is None), initial.shape[1]
-        if V is None and continuing:
-            V = len(self.embedding_)
-        elif V is None and raw.are_tokens(self.input):
-            V = rows_for(raw.values, raw.offsets) + 1  # the last one for unknown ids
-        return Sizes(
-            vocabulary_size=V,
-            n_features=F,
-            units=several(self.units),
-            n_outputs=self.n_outputs_,
-            bidirectional=bool(self.bidirectional),
-            bigrams=0 if V is None else int(self.bigrams),
-        )
-
-    def _network(self, sizes, initial=None):
-        build = shared_network if initial is None else Network  # arrays cannot be shared by value
-        return build(
-            sizes,
-            activation=self.activation,
-            pooling=several(self.pooling),
-            recurrent_gain=self.recurrent_gain,
-            open_vocabulary=self.vocabulary_size is None,
-            embedding_dropout=self.embedding_dropout,
-            word_dropout=self.word_dropout,
-            bigram_dropout=self.bigram_dropout,
-            dropout=self.dropout,
-            embedding_init=initial,
-            embedding_trainable=self.embedding_trainable,
-        )
-
-    def _network_of(self, weights):
-        """The network of these weights; parameters that have changed since the fit are refused."""
-        asked = {"units": several(self.units), "bidirectional": bool(self.bidirectional)}
-        network = self._network(sizes_of(weights)._replace(**asked))
-        check_shapes(
-            weights,
-            network.shapes,
-            f"The weights are not those of units={self.units!r}, "
-            f"bidirectional={self.bidirectional!r} and pooling={self.pooling!r}; set the "
-            "parameters back to those of the fit, or call fit.",
-        )
-        return network
-
-    def _check_continuation(self, raw):
-        """Whether training can go on from the weights with these parameters and data."""
-        check_shapes(
-            self.weights_,
-            self._network(self._sizes(raw)).shapes,
-            "Set the parameters back to those of the fitted model and pass data of the same kind, "
-            "or call fit with warm_start=False to train a new model.",
-        )
-        self._warn_of_unknown(raw)
-
-    def _warn_of_unknown(self, raw):
-        """Ids that an earlier call has not seen are read as unknown, in training too."""
-        if self.vocabulary_size is not None or not hasattr(self, "embedding_"):
-            return
-        highest, known = raw.values.max(initial=0), len(self.embedding_) - 2
-        if highest > known:
-            warnings.warn(
-                f"X contains token ids up to {highest}, but the first call saw ids up to {known}. "
-                "Higher ids are read as one unknown word that is never trained; set "
-                "vocabulary_size to train them.",
-                UserWarning,
-                stacklevel=2,
-            )
-
-    def _new_optimizer(self):
-        table = self._network_of(self.weights_).parameters
-        options = {
-            "alpha": self.alpha,
-            "penalized": [name for name, parameter in table.items() if parameter.penalized],
-            "sparse": [name for name, parameter in table.items() if parameter.sparse],
-            "clip_norm": self.clip_norm,
-            "clip_value": self.clip_value,
-        }
-        if self.optimizer == "sgd":
-            options |= {"momentum": self.momentum, "nesterov": self.nesterovs_momentum}
-        return OPTIMIZERS[self.optimizer](self.learning_rate, **options)
-
-    def _samples(self, raw, y, weights):
-        sequences = self._sequences(raw, self._network_of(self.weights_))
-        return Samples(sequences, self._objective().encode(y, self.dtype), weights)
-
-    def _sequences(self, raw, network, keep_pads=False):
-        tokens = hasattr(self, "embedding_")
-        sequences = as_sequences(
-            raw,
-            tokens=tokens,
-            n_rows=len(self.embedding_) if tokens else None,
-            open_vocabulary=self.vocabulary_size is None,
-            n_features=len(self.weights_["rnn_0/kernel"]),
-            mask_zero=self.mask_zero,
-            dtype=self.dtype,
-            keep_pads=keep_pads or not network.counts_pads,
-        )
-        bigrams = len(self.weights_.get("bigrams", ()))
-        return sequences.with_bigrams(bigrams) if bigrams else sequences
-
-    def _weighed(self, samples):
-        """Samples as they count in training."""
-        samples = self._weigh(samples)
-        if not samples.weights.any():
-            raise ValueError(
-                "All training samples have weight zero from sample_weight or class_weight; give "
-                "some of them a positive weight."
-            )
-        return samples.scaled(self.dtype)
+    def _samples(self, data):
+        """Samples for training that goes on from the weights."""
+        check_continuation(self, data.raw)
+        warn_of_unknown_ids(self, data.raw)
+        return samples_of(self, data)
 
     def _weigh(self, samples):
         """Samples with all weights that the user asks for multiplied."""
         return samples
-
-    # What prediction is made of
-
-    def _run(self, X, method):
-        check_is_fitted(self)
-        network = self._network_of(self.weights_)
-        return self._compute(network, method, self._sequences(read(self, X, reset=False), network))
-
-    def _compute(self, network, method, sequences):
-        weights = as_arrays(self.weights_, self.dtype)
-        out = method(Predictor(network, weights, n_threads_for(self.n_jobs)), sequences)
-        if not np.isfinite(out).all():
-            raise ValueError(
-                "The network produced NaN or infinity; scale X to about unit size, or check "
-                "weights_ for infinite or very large values."
-            )
-        return out
-
-    def _trainer(self):
-        """What trains a copy of the weights."""
-        weights = as_arrays(self.weights_, self.dtype, copy=True)
-        return Trainer(
-            self._network_of(weights),
-            weights,
-            n_threads_for(self.n_jobs),
-            self._objective(),
-            self.token_dropout,
-        )

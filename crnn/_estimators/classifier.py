@@ -15,7 +15,8 @@ from crnn._constraints import ClassWeights
 from crnn._docs import documented
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import TEXTS
-from crnn._layers.predictor import Predictor
+from crnn._estimators.given_weights import fitted_estimator
+from crnn._estimators.prediction import logits
 from crnn._saving.snapshot import on_snapshot
 from crnn._system.sklearn_private import StrOptions
 from crnn._training.losses import Labels, ManyClasses, TwoClasses, TwoOutputs
@@ -283,7 +284,7 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         >>> clf.predict([[1, 1], [1, 2]]).tolist()
         ['good', 'bad']
         """
-        return cls._from_weights(weights, parameters, classes=classes)
+        return fitted_estimator(cls, weights, parameters, classes=classes)
 
     @on_snapshot
     def decision_function(self, X: SequencesLike) -> Floats:
@@ -303,8 +304,8 @@ class SimpleRNNClassifier(ClassifierMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        logits = self._run(X, Predictor.logits)
-        return self._objective().decide(logits)
+        outputs = logits(self, X)
+        return self._objective().decide(outputs)
 
     @on_snapshot
     def predict(self, X: SequencesLike) -> NDArray[Any]:

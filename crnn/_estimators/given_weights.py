@@ -1,4 +1,4 @@
-"""Weights that come from elsewhere: their names, and the parameters that they show."""
+"""Weights from elsewhere: their names, the parameters that they show, and their estimator."""
 
 from collections.abc import Mapping
 
@@ -6,28 +6,42 @@ import numpy as np
 from sklearn.utils import assert_all_finite
 
 from crnn._constraints import several
-from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.network import SMALLEST, Network, Sizes, sizes_of
+from crnn._layers.parameters import finite_copies
 from crnn._layers.pooling import POOLINGS
+from crnn._system.streams import own_stream
+from crnn._typing import quiet
 
 # How many weights there are beside those of the recurrent layers, three for each direction.
 HEAD, OF_LAYER = 2, 3
 ENTRIES = {2: (), 0: ("embedding",), 1: ("embedding", "bigrams")}  # by the number of all, modulo 3
 
 
-def named(weights, bidirectional=None):
+@quiet
+def fitted_estimator(cls, weights, parameters, **target):
+    """An estimator of a class with weights from elsewhere, all of which is checked first."""
+    weights = named(weights, parameters.get("bidirectional"))
+    estimator = cls(**agreed(weights, parameters))
+    estimator._validate_params()
+    weights = finite_copies(estimator._learn_outputs(weights, **target), estimator.dtype)
+    estimator._begin(weights, own_stream(estimator.random_state))
+    return estimator
+
+
+def named(weights, bidirectional):
     """Check weights, a mapping or a list in the order of Keras; give them by name, in that order.
 
     A list shows by its length whether it begins with an embedding, and by its shapes whether its
-    layers have two directions, unless ``bidirectional`` says so.
+    layers have two directions, unless ``bidirectional`` tells.
     """
     if not isinstance(weights, Mapping):
         arrays = [_array(f"weights[{i}]", array) for i, array in enumerate(weights)]
         return dict(zip(_names(arrays, bidirectional), arrays, strict=True))
     arrays = {name: _array(f"weights[{name!r}]", array) for name, array in weights.items()}
-    missing = [name for name in _network().shapes if name not in arrays]
+    missing = [name for name in Network(SMALLEST).shapes if name not in arrays]
     if missing:
         raise ValueError(f"weights has {list(arrays)}, but not {missing}; pass all weights.")
-    known = _network(sizes_of(arrays)).shapes
+    known = Network(sizes_of(arrays)).shapes
     unknown = [name for name in arrays if name not in known]
     if unknown:
         raise ValueError(
@@ -69,30 +83,30 @@ def agreed(weights, parameters):
     return {"dtype": _precision(weights)} | shown | parameters
 
 
-def vectors(embedding_init, vocabulary_size, dtype, tokens):
+def given_vectors(estimator, raw):
     """The parameter ``embedding_init`` as an array (V, E), or None."""
-    if embedding_init is None:
+    if estimator.embedding_init is None:
         return None
-    if not tokens:
+    if not raw.are_tokens(estimator.input):
         raise ValueError(
             "embedding_init has vectors of token ids, but X contains float series, which have no "
             "embedding. Pass token ids, or set embedding_init=None."
         )
-    array = _array("embedding_init", embedding_init)
+    array = _array("embedding_init", estimator.embedding_init)
     if array.ndim != 2:
         raise ValueError(f"embedding_init has shape {array.shape}; pass a row for each token id.")
-    if vocabulary_size not in (None, len(array)):
+    if estimator.vocabulary_size not in (None, len(array)):
         raise ValueError(
-            f"vocabulary_size={vocabulary_size} disagrees with embedding_init, which has "
+            f"vocabulary_size={estimator.vocabulary_size} disagrees with embedding_init, which has "
             f"{len(array)} rows. Leave vocabulary_size out, or pass a row for each token id."
         )
-    array = array.astype(dtype)
+    array = array.astype(estimator.dtype)
     assert_all_finite(array, input_name="embedding_init")
     return array
 
 
 def _check_pooling(weights, parameters, sizes):
-    """Which states the head reads cannot be seen, only how many of them."""
+    """The weights show how many states the head reads, but not which."""
     rows, n_states = len(weights["head/kernel"]), sizes.n_states
     names = several(parameters.get("pooling", POOLINGS))
     if rows != len(names) * n_states:
@@ -146,7 +160,7 @@ def _names(arrays, bidirectional):
         bidirectional=bool(bidirectional),
         bigrams=int("bigrams" in entry),
     )
-    return _network(sizes).shapes
+    return Network(sizes).shapes
 
 
 def _read_both_ways(arrays):
@@ -159,7 +173,3 @@ def _read_both_ways(arrays):
             f"{len(bias)} rows. Pass bidirectional=True or False."
         )
     return both
-
-
-def _network(sizes=Sizes(None, 1, (1,), 1)):  # noqa: B008 - a tuple
-    return Network(sizes, pooling=POOLINGS[:1])

@@ -11,7 +11,8 @@ from sklearn.utils import check_array
 from crnn._docs import documented
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.docs import TEXTS
-from crnn._layers.predictor import Predictor
+from crnn._estimators.given_weights import fitted_estimator
+from crnn._estimators.prediction import logits
 from crnn._saving.snapshot import on_snapshot
 from crnn._training.losses import Numbers
 from crnn._typing import Floats, SequencesLike, validated
@@ -136,7 +137,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         >>> reg.predict([[1.0, 2.0], [0.5]])
         array([7., 2.])
         """
-        return cls._from_weights(weights, parameters)
+        return fitted_estimator(cls, weights, parameters)
 
     @on_snapshot
     def predict(self, X: SequencesLike) -> Floats:
@@ -155,7 +156,7 @@ class SimpleRNNRegressor(RegressorMixin, BaseSimpleRNN):
         ------
         {errors}
         """
-        outputs = self._run(X, Predictor.logits)
+        outputs = logits(self, X)
         return self._objective().predict(outputs)
 
     def __sklearn_tags__(self):

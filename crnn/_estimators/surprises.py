@@ -12,23 +12,38 @@ ENOUGH_PAIRS = 100
 LOOKED_AT = 100_000  # timesteps: enough to tell
 
 # Targets of at most this mean, and of a standard deviation within these bounds, are fitted well by
-# a network whose outputs begin at about unit size. A few tell little of either.
+# a network whose outputs begin at about unit size. A few targets tell little about either.
 UNIT_MEAN = 10
 UNIT_DEVIATION = 0.1, 10
 FEW = 10
 
 
-def warn_of_surprises(estimator, raw, y, are_tokens):
+def warn_of_surprises(estimator, raw, y):
     """Warn about the data of a new model; each surprise once."""
     found = [_per_step_targets(raw, y)]
-    if are_tokens and estimator.input == "auto":
-        found.append(_measurements(raw))
-    if not are_tokens:
+    if not raw.are_tokens(estimator.input):
         found.append(_single_timestep(raw))
+    elif estimator.input == "auto":
+        found.append(_measurements(raw))
     if estimator.out_activation_ == "identity":
         found.append(_unscaled_targets(y))
     for message in filter(None, found):
         warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def warn_of_unknown_ids(estimator, raw):
+    """Warn of ids beyond the embedding, which are read as unknown, in training too."""
+    if estimator.vocabulary_size is not None or "embedding" not in estimator.weights_:
+        return
+    highest, known = raw.values.max(initial=0), len(estimator.embedding_) - 2
+    if highest > known:
+        warnings.warn(
+            f"X contains token ids up to {highest}, but the first call saw ids up to {known}. "
+            "Higher ids are read as one unknown word that is never trained; set "
+            "vocabulary_size to train them.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _single_timestep(raw):
@@ -43,7 +58,7 @@ def _single_timestep(raw):
 
 
 def _measurements(raw):
-    """Integers that follow each other closely, and would make a large vocabulary."""
+    """Integers that change little from step to step, and would make a large vocabulary."""
     largest = int(raw.values.max(initial=0))
     if largest < MANY_IDS:
         return None

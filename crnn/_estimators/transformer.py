@@ -148,9 +148,7 @@ class SimpleRNNTransformer(
         return MetadataRouter(owner=self).add(estimator=self._network(), method_mapping=mapping)
 
     def _network(self):
-        if self.estimator is not None:
-            return self.estimator
-        return SimpleRNNClassifier()
+        return SimpleRNNClassifier() if self.estimator is None else self.estimator
 
     @property
     def _n_features_out(self):

@@ -1,12 +1,12 @@
 """The weights of a fitted estimator, by name."""
 
+import fnmatch
 from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
-from crnn._layers.parameters import as_arrays, check_shapes
+from crnn._layers.parameters import check_shapes, finite_copies
 from crnn._typing import Floats, quiet
 
 
@@ -47,8 +47,7 @@ class FittedWeights:
         return self._weight("head/bias")
 
     def _of_layer(self, name):
-        more = [n for n in vars(self).get("weights_", ()) if n[:4] == "rnn_" and n[:6] != "rnn_0/"]
-        if more or "rnn_0/backward/bias" in vars(self).get("weights_", ()):
+        if len(fnmatch.filter(vars(self).get("weights_", ()), "rnn_*/bias")) > 1:
             raise AttributeError(
                 f"This {type(self).__name__} has several recurrent layers or two directions, each "
                 f"with a {name} of its own; see weights_."
@@ -118,7 +117,4 @@ class FittedWeights:
             {name: array.shape for name, array in self.weights_.items()},
             "Pass arrays of the shapes and in the order of get_weights().",
         )
-        arrays = as_arrays(arrays, self.dtype, copy=True)
-        for name, array in arrays.items():
-            assert_all_finite(array, input_name=f"weights of {name!r}")
-        self.weights_ = arrays
+        self.weights_ = finite_copies(arrays, self.dtype)

@@ -34,6 +34,9 @@ class Sizes(NamedTuple):
         return self.units[-1] * (2 if self.bidirectional else 1)
 
 
+SMALLEST = Sizes(vocabulary_size=None, n_features=1, units=(1,), n_outputs=1)
+
+
 def sizes_of(weights):
     """The sizes that weights show."""
     names = takewhile(weights.__contains__, (f"rnn_{i}/bias" for i in count()))

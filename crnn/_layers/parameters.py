@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import assert_all_finite
 
 
 class Parameter(NamedTuple):
@@ -32,6 +33,14 @@ def as_arrays(weights, dtype, *, copy=None):
     return {
         name: np.array(array, dtype=dtype, order="C", copy=copy) for name, array in weights.items()
     }
+
+
+def finite_copies(weights, dtype):
+    """Copies for the kernels of weights that come from elsewhere, which must be finite numbers."""
+    arrays = as_arrays(weights, dtype, copy=True)
+    for name, array in arrays.items():
+        assert_all_finite(array, input_name=f"weights of {name!r}")
+    return arrays
 
 
 def check_shapes(weights, expected, remedy):

@@ -19,7 +19,7 @@ CHUNK_NUMBERS = 2**21
 def interruptible(method):
     """Have a method end at Ctrl-C, even in the midst of a batch that takes long.
 
-    It runs in the context of the caller, of which ``np.errstate`` is part, in whatever thread.
+    Whatever thread it runs in, the context is the caller's, which includes ``np.errstate``.
     """
 
     @wraps(method)
@@ -35,7 +35,7 @@ def interruptible(method):
 
 
 class Predictor:
-    """Runs a network with its weights. Once cancelled it is of no further use."""
+    """Runs a network with its weights. Once cancelled, it cannot be used again."""
 
     def __init__(self, network, weights, n_threads):
         self.network, self.weights, self.n_threads = network, weights, n_threads
@@ -55,26 +55,25 @@ class Predictor:
     def start_pass(self, rng=None):
         return Pass(self.weights, self.workspace, self.n_threads, rng)
 
-    @interruptible
     def logits(self, sequences):
         """Logits (n_samples, K), in the order of the sequences."""
-        out = self._empty(len(sequences), self.network.head.shape[1])
-        for batch, chosen in self.chunks(sequences):
-            out[chosen] = self.network.logits(batch, self.start_pass())
-        return out
+        return self._of_each(sequences, self.network.logits, self.network.sizes.n_outputs)
 
-    @interruptible
     def last_states(self, sequences):
         """States after the last step (n_samples, H), in the order of the sequences."""
-        out = self._empty(len(sequences), self.network.recurrent[-1].width)
+        return self._of_each(sequences, self.network.last_states, self.network.sizes.n_states)
+
+    @interruptible
+    def _of_each(self, sequences, function, width):
+        out = self._empty(len(sequences), width)
         for batch, chosen in self.chunks(sequences):
-            out[chosen] = self.network.last_states(batch, self.start_pass())
+            out[chosen] = function(batch, self.start_pass())
         return out
 
     @interruptible
     def every_state(self, sequences):
         """States after every step (n_steps, H), laid out as ``sequences.values``; else zeros."""
-        out = self._empty(len(sequences.values), self.network.recurrent[-1].width)
+        out = self._empty(len(sequences.values), self.network.sizes.n_states)
         out[:] = 0
         for batch, _ in self.chunks(sequences):
             states = self.network.every_state(batch, self.start_pass())

@@ -11,7 +11,7 @@ import numpy as np
 
 from crnn._constraints import is_number
 from crnn._data.sequences import MOST_IDS
-from crnn._layers.network import Network, Sizes, sizes_of
+from crnn._layers.network import SMALLEST, Network, sizes_of
 from crnn._layers.parameters import check_shapes
 from crnn._layers.pooling import POOLINGS
 from crnn._saving.snapshot import is_learned
@@ -161,7 +161,7 @@ def _check_weights(state, dtype):
         _require(array.ndim in (1, 2) and array.size > 0, f"{what} has shape {array.shape}")
         finite = np.isfinite(array.astype(dtype, copy=False)).all()
         _require(finite, f"{what} contains NaN or infinity as {dtype}")
-    needed = Network(Sizes(None, 1, (1,), 1)).parameters.keys()
+    needed = Network(SMALLEST).shapes.keys()
     _require(
         needed <= weights.keys(), f"weights_ has only {list(weights)}, but needs {list(needed)}"
     )

@@ -116,7 +116,7 @@ class Decoder:
             for method, request in header["requests"].items():
                 getattr(estimator, f"set_{method}_request")(**request)
         if header["output"] not in OUTPUTS:
-            raise ValueError(f"it says of the output of transform {header['output']}")
+            raise ValueError(f"its output of transform is {header['output']}")
         if header["output"]:
             estimator.set_output(**header["output"])
         return estimator

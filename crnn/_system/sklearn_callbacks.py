@@ -30,14 +30,14 @@ class CallbackSupportMixin(_CallbackSupportMixin):
         return {name: value for name, value in state.items() if name not in OF_A_RUNNING_FIT}
 
 
-def told(estimator, X, y, sample_weight=None):
+def told(estimator, X, y, sample_weight):
     """What hooks of scikit-learn's callbacks get; the metadata are those of ``score``."""
     metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
     return {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
 
 
 def one_task(method: F) -> F:
-    """Tell scikit-learn's callbacks of a fit without subtasks."""
+    """Tell scikit-learn's callbacks about a fit without subtasks."""
 
     @wraps(method)
     def wrapper(estimator, X, y=None):
@@ -49,7 +49,7 @@ def one_task(method: F) -> F:
 
 @contextmanager
 def passed_on(outer, inner, X, y, sample_weight=None):
-    """Tell scikit-learn's callbacks of a fit, and of that of an inner estimator unless None."""
+    """Tell scikit-learn's callbacks about a fit, and about that of an inner estimator if any."""
     if not hasattr(outer, "_init_callback_context"):
         yield
         return

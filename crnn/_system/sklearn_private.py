@@ -1,5 +1,7 @@
 """Everything private that crnn uses of scikit-learn, where a new version may break it."""
 
+# ruff: noqa: F401 - used by the other modules
+
 from sklearn.ensemble._base import _set_random_states as set_random_states
 from sklearn.feature_extraction.text import _VectorizerMixin as VectorizerMixin
 from sklearn.utils._metadata_requests import SIMPLE_METHODS
@@ -20,23 +22,3 @@ from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 OUTPUT_CONFIG = "_sklearn_output_config"  # where set_output keeps what it was given
-
-__all__ = [
-    "OUTPUT_CONFIG",
-    "SIMPLE_METHODS",
-    "HasMethods",
-    "Interval",
-    "Options",
-    "RealNotInt",
-    "StrOptions",
-    "VectorizerMixin",
-    "check_feature_names",
-    "check_n_features",
-    "check_sample_weight",
-    "get_output_config",
-    "is_pandas_na",
-    "routing_enabled",
-    "set_random_states",
-    "validate_parameter_constraints",
-    "validate_params",
-]

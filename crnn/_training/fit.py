@@ -9,6 +9,7 @@ from crnn._layers import forecast
 from crnn._saving.checks import check_fitted
 from crnn._saving.snapshot import copied, copy_of, is_learned, snapshot
 from crnn._system import memory
+from crnn._training.builders import optimizer_of, trainer_of
 from crnn._training.listeners import History, Printing
 from crnn._training.plan import batch_size_of
 from crnn._training.schedule import LearningRate
@@ -18,7 +19,7 @@ from crnn._training.trainer import NotFiniteError
 
 
 def working_copy(estimator):
-    """A copy that trains in the estimator's stead, which other threads see as it was meanwhile."""
+    """A copy to train, so that other threads see the estimator as it was until the fit ends."""
     model = copy_of(estimator)
     if hasattr(model, "_training"):
         model._training = copied(model._training)
@@ -36,11 +37,10 @@ class Fit:
         check_fitted(model)  # whose attributes are the user's to change
         self.model, self.samples, self.training = model, samples, model._training
         self.plan, self.progress = self.training["plan"], self.training["progress"]
-        self.trainer = model._trainer()
-        self.optimizer = model._new_optimizer()
+        self.trainer, self.optimizer = trainer_of(model), optimizer_of(model)
         self.optimizer.continue_from(self.training["optimizer"])
         n = len(samples.weights)
-        self.batch_size = batch_size_of(model.batch_size, n)
+        self.batch_size = batch_size_of(model, n)
         self.n_steps = -(-n // self.batch_size)  # of an epoch
         self.listeners = [  # who records an epoch comes before who looks at it
             Scoring(model, validation, self.trainer.objective.metric),
@@ -135,7 +135,7 @@ class Fit:
 
 
 def _give(estimator, fitted):
-    """Make the estimator what was fitted, by one assignment, which no signal can cut in two."""
+    """Give the estimator what was fitted, in one assignment, which no signal can interrupt."""
     if fitted is not None:
         own = {k: v for k, v in dict(vars(estimator)).items() if not is_learned(k)}
         learned = {k: v for k, v in vars(fitted).items() if is_learned(k)}

@@ -6,31 +6,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Parameters that do not, or no longer, change the weights to which a fit comes.
+from crnn._training.builders import optimizer_of
+
+# Parameters that do not, or no longer, affect the weights that a fit arrives at.
 WITHOUT_EFFECT = (
     "callbacks", "embedding_init", "n_jobs", "random_state", "scoring", "verbose", "warm_start",
 )  # fmt: skip
 
 
 # What "auto" stands for: small data get small batches and many epochs, and so enough steps; a few
-# epochs on large data are enough, and more learn the samples by heart.
+# epochs on large data are enough, and more would overfit.
 STEPS, SAMPLES = 3000, 100_000  # in all epochs together
 EPOCHS = 4, 1000  # at least, at most
 BATCHES = 16, 64
 BATCHES_OF_EPOCH = 100
 
 
-def batch_size_of(batch_size, n_samples):
+def batch_size_of(model, n_samples):
+    if model.batch_size != "auto":
+        return model.batch_size
     smallest, largest = BATCHES
-    automatic = min(max(n_samples // BATCHES_OF_EPOCH, smallest), largest)
-    return automatic if batch_size == "auto" else batch_size
+    return min(max(n_samples // BATCHES_OF_EPOCH, smallest), largest)
 
 
-def n_epochs_of(max_iter, batch_size, n_samples):
-    if max_iter != "auto":
-        return max_iter
+def n_epochs_of(model, n_samples):
+    if model.max_iter != "auto":
+        return model.max_iter
     least, most = EPOCHS
-    n_steps = ceil(n_samples / batch_size_of(batch_size, n_samples))
+    n_steps = ceil(n_samples / batch_size_of(model, n_samples))
     return min(max(min(ceil(STEPS / n_steps), ceil(SAMPLES / n_samples)), least), most)
 
 
@@ -41,12 +44,12 @@ class FitProgress(NamedTuple):
     total: int
 
 
-def new_training(rng, optimizer_state):
+def new_training(model, rng, split_seed=None):
     """``_training`` of a new model: all that a fit, or another after it, goes on from."""
     return {
         "rng": rng,
-        "split_seed": None,  # of stratified held-out samples: the same while fits go on
-        "optimizer": optimizer_state,
+        "split_seed": split_seed,  # of stratified held-out samples: the same while fits go on
+        "optimizer": optimizer_of(model).state,
         "progress": new_progress(),
         "plan": None,  # of a fit that is running or was interrupted
     }
@@ -57,8 +60,8 @@ def new_progress():
     return {"best": np.inf, "waited": 0, "n_stalls": 0}
 
 
-def begin_plan(model, n_epochs):
-    """Plan a fit of so many epochs.
+def begin_plan(model, n_epochs, data=None):
+    """Plan a fit of so many epochs on data of this fingerprint.
 
     An adaptive schedule goes on from earlier fits; early stopping looks at each fit by itself.
     """
@@ -68,7 +71,7 @@ def begin_plan(model, n_epochs):
         "epochs_left": n_epochs,
         "epochs_done": 0,
         "settings": _settings(model),
-        "data": None,
+        "data": data,
         "best_weights": None,
         "best_optimizer": None,
     }
@@ -87,7 +90,6 @@ def check_plan(model, data):
         raise ValueError(
             "The data differ from those of the interrupted fit. Pass the same data, or call fit."
         )
-    plan["data"] = data
 
 
 def _settings(model):

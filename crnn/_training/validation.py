@@ -9,6 +9,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from crnn._data.containers import is_table
+from crnn._data.sequences import MOST_IDS
+from crnn._training.samples import read_data, samples_of
 from crnn._training.trainer import Samples
 
 BY_CHANCE = 5  # fewer samples are often of one class
@@ -23,8 +25,8 @@ class Validation(NamedTuple):
     weights: np.ndarray
 
 
-def split(model, samples, X, raw, y, X_val, y_val):
-    """The samples to train on, and a ``Validation`` or None."""
+def split(model, samples, data, X_val, y_val):
+    """The samples to train on, of those of the data, and a ``Validation`` or None."""
     if (X_val is None) != (y_val is None):
         absent = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val must be passed together, but {absent} is None.")
@@ -37,8 +39,8 @@ def split(model, samples, X, raw, y, X_val, y_val):
                 "set validation_fraction, or pass X_val and y_val to fit."
             )
         return samples, None
-    train, test = _places(model, y)
-    _warn_of_single_class(model, y, test)
+    train, test = _places(model, data.y)
+    _warn_of_single_class(model, data.y[test])
     held_out = samples.take(test)
     if not held_out.weights.any():
         warnings.warn(
@@ -48,21 +50,20 @@ def split(model, samples, X, raw, y, X_val, y_val):
             stacklevel=2,
         )
         held_out = held_out._replace(weights=np.ones_like(held_out.weights))
-    seen = _cut(X, raw, test) if model.scoring is not None else None
-    validation = Validation(held_out.scaled(model.dtype), seen, y[test], held_out.weights)
+    seen = _cut(data.X, data.raw, test) if model.scoring is not None else None
+    validation = Validation(held_out.scaled(model.dtype), seen, data.y[test], held_out.weights)
     return samples.take(train), validation
 
 
-def _warn_of_single_class(model, y, test):
+def _warn_of_single_class(model, y):
     """Data sorted by class have a tail of the last one."""
-    n_held_out = len(y[test])
-    if n_held_out < BY_CHANCE or not is_classifier(model) or y.ndim > 1:
+    if len(y) < BY_CHANCE or not is_classifier(model) or y.ndim > 1:
         return
-    if len(np.unique(y[test])) == 1:
+    if len(np.unique(y)) == 1:
         warnings.warn(
-            f"All {n_held_out} held-out samples, the last validation_fraction="
-            f"{model.validation_fraction} of the data, are of class {y[test].tolist()[0]!r}, so "
-            "val_loss and val_accuracy say nothing of the others. Set stratify=True, shuffle X "
+            f"All {len(y)} held-out samples, the last validation_fraction="
+            f"{model.validation_fraction} of the data, are of class {y.tolist()[0]!r}, so "
+            "val_loss and val_accuracy say nothing about the others. Set stratify=True, shuffle X "
             "and y, or pass X_val and y_val.",
             UserWarning,
             stacklevel=2,
@@ -77,14 +78,14 @@ def _passed(model, X_val, y_val):
             "validation data; set validation_fraction=0 to use X_val."
         )
     try:
-        raw, y, weights = model._read(X_val, y_val, None, reset=False)
-        samples = model._samples(raw, y, weights)
+        data = read_data(model, X_val, y_val)
+        samples = samples_of(model, data)
     except (TypeError, ValueError) as error:
         # The checks of data and targets call them X and y.
         named = re.sub(r"(^|Input |Column .*? of )[Xy]\b|\b[Xy](?=\[\d)", r"\g<0>_val", str(error))
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val and y_val do not fit: {named}") from error
-    return Validation(samples.scaled(model.dtype), X_val, y, weights)
+    return Validation(samples.scaled(model.dtype), X_val, data.y, data.weights)
 
 
 def _cut(X, raw, part):
@@ -92,13 +93,11 @@ def _cut(X, raw, part):
 
     ``raw`` can be cut whatever X is, such as an object that only NumPy knows how to read.
     """
+    rows = np.arange(len(raw))[part]
     if is_table(X):
-        rows = np.arange(len(raw))[part]
         return X.take(rows) if hasattr(X, "take") else X[rows]  # polars has no take
-    if raw.width is not None:
-        return raw.values.reshape(len(raw), raw.width, *raw.values.shape[1:])[part]
-    sequences = np.split(raw.values, raw.offsets[1:-1])
-    return [sequences[i] for i in np.arange(len(raw))[part]]
+    sequences = raw.apart(raw.values)
+    return [sequences[i] for i in rows] if raw.width is None else sequences[part]
 
 
 def _places(model, y):
@@ -122,5 +121,8 @@ def _places(model, y):
             f"stratify=True draws from each class, but {type(model).__name__} has no classes; set "
             "stratify=False to hold out the last samples, or pass X_val and y_val."
         )
-    draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=model._training["split_seed"])
+    training = model._training
+    if training["split_seed"] is None:
+        training["split_seed"] = training["rng"].randint(MOST_IDS)
+    draw = StratifiedShuffleSplit(1, train_size=n_train, random_state=training["split_seed"])
     return (np.sort(part) for part in next(draw.split(np.zeros(n), y)))

@@ -1,12 +1,12 @@
 """A small corpus of generated film reviews, whose class depends on the order of the words."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from crnn._constraints import RANDOM_STATE, Interval
+from crnn._constraints import RANDOM_STATE, SIZE, Interval
 from crnn._typing import RandomState, checked
 
 PRAISE = ("good", "wonderful", "funny", "clever", "moving", "gripping", "charming", "lively")
@@ -48,7 +48,7 @@ SLOTS = {
 
 
 @checked(
-    n_samples=[Interval(Integral, 1, None, closed="left")],
+    n_samples=SIZE,
     random_state=RANDOM_STATE,
     flip_y=[Interval(Real, 0, 1, closed="both")],
 )

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from crnn._system.extras import require
+
 
 class TrainingHistoryDisplay:
     """Learning curves: metric and loss of each epoch, training as dots and validation as a line.
@@ -128,13 +130,8 @@ class TrainingHistoryDisplay:
         ValueError
             If ``metric`` is unknown, or if there is not one axes per metric.
         """
-        try:
-            import matplotlib.pyplot as plt
-            from matplotlib.ticker import MaxNLocator
-        except ImportError as error:
-            raise ImportError(
-                'Plots need matplotlib, which is not installed: pip install "crnn[plot]".'
-            ) from error
+        plt = require("matplotlib.pyplot", type(self).__name__, '"crnn[plot]"')
+        from matplotlib.ticker import MaxNLocator
 
         metric = metric and metric.removeprefix("val_")
         known = list(dict.fromkeys(name.removeprefix("val_") for name in self.history))

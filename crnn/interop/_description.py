@@ -1,6 +1,5 @@
-"""What another library has to know of a network, and an estimator of what it says of one."""
+"""Networks as other libraries describe them: from an estimator, and back to one."""
 
-from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 from crnn._constraints import several
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._estimators.regressor import SimpleRNNRegressor
-from crnn._layers.network import Sizes, sizes_of
+from crnn._layers.assembly import network_of
+from crnn._layers.network import Sizes
 
 OUT_ACTIVATIONS = {"logistic": "sigmoid", "softmax": "softmax", "identity": "linear"}
 
@@ -46,8 +46,7 @@ def describe(estimator, function):
             "pass the last step, pipeline[-1]."
         )
     check_is_fitted(estimator)
-    estimator._network_of(estimator.weights_)  # refuses parameters that have changed since the fit
-    sizes = sizes_of(estimator.weights_)
+    sizes = network_of(estimator).sizes  # refuses parameters that have changed since the fit
     if sizes.bigrams:
         raise ValueError(
             f"bigrams={sizes.bigrams}: no layer of another library has vectors of hashed pairs. "
@@ -80,10 +79,3 @@ def estimator_of(weights, K, kind, classes, parameters):
         return SimpleRNNClassifier.from_weights(weights, None, **parameters)
     classes = np.arange(max(K, 2)) if classes is None else classes
     return SimpleRNNClassifier.from_weights(weights, classes, **parameters)
-
-
-def imported(name, function, remedy):
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{function} needs {name}, which is not installed: {remedy}.") from error

@@ -5,11 +5,12 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from crnn.interop._description import describe, estimator_of, imported
+from crnn._system.extras import require
+from crnn.interop._description import describe, estimator_of
 from crnn.interop._keras_build import build
 from crnn.interop._keras_read import read
 
-REMEDY = "pip install keras and one of jax, tensorflow and torch"
+INSTALL = "keras and one of jax, tensorflow and torch"
 
 
 def to_keras(estimator: Any) -> Any:
@@ -61,7 +62,7 @@ def to_keras(estimator: Any) -> Any:
     >>> model.predict([[0, 3, 1, 2]])  # doctest: +SKIP
     """
     description = describe(estimator, "to_keras")
-    keras = imported("keras", "to_keras", REMEDY)
+    keras = require("keras", "to_keras", INSTALL)
     backend = keras.backend.backend()
     if description.dtype == "float64" and backend != "tensorflow":
         warnings.warn(
@@ -89,7 +90,7 @@ def from_keras(model: Any, classes: ArrayLike | None = None, **parameters: Any) 
     Parameters
     ----------
     model : keras.Model
-        The model. Nothing of it is changed.
+        The model. It is not changed.
     classes : array-like of shape (n_classes,), default=None
         The label of each output, or of both sides of a single sigmoid, the negative first. None
         means 0, 1, ... for a sigmoid or a softmax; several sigmoids are independent labels and have
@@ -111,8 +112,8 @@ def from_keras(model: Any, classes: ArrayLike | None = None, **parameters: Any) 
     TypeError
         If the model is not a Keras model.
     ValueError
-        If the model has a part that crnn has not, or weights that are not finite; the message
-        names the layer.
+        If the model has a part that crnn does not support, or weights that are not finite; the
+        message names the layer.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def from_keras(model: Any, classes: ArrayLike | None = None, **parameters: Any) 
     >>> clf = from_keras(keras.saving.load_model("model.keras"))  # doctest: +SKIP
     >>> clf.predict_proba(X)  # doctest: +SKIP
     """
-    keras = imported("keras", "from_keras", REMEDY)
+    keras = require("keras", "from_keras", INSTALL)
     if not isinstance(model, keras.Model):
         raise TypeError(f"from_keras takes a keras.Model, not a {type(model).__name__}.")
     description, weights = read(keras, model)

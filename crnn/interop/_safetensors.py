@@ -7,9 +7,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._layers.parameters import check_shapes
+from crnn._system.extras import require
 from crnn._system.files import open_to_read, write_to
 from crnn._typing import Path
-from crnn.interop._extras import require
+
+EXTRA = '"crnn[interop]"'
 
 
 def save_safetensors(estimator: BaseSimpleRNN, path: Path | IO[bytes]) -> None:
@@ -54,7 +56,8 @@ def save_safetensors(estimator: BaseSimpleRNN, path: Path | IO[bytes]) -> None:
     True
     """
     _check(estimator)
-    content = require("safetensors.numpy", "interop").save(_contiguous(estimator.weights_))
+    save = require("safetensors.numpy", "save_safetensors", EXTRA).save
+    content = save({k: np.ascontiguousarray(array) for k, array in estimator.weights_.items()})
     write_to(path, lambda file: file.write(content))
 
 
@@ -113,13 +116,9 @@ def _check(estimator):
     check_is_fitted(estimator)
 
 
-def _contiguous(weights):
-    return {name: np.ascontiguousarray(array) for name, array in weights.items()}
-
-
 def _arrays_in(path):
-    safetensors = require("safetensors", "interop")
-    load = require("safetensors.numpy", "interop").load
+    safetensors = require("safetensors", "load_safetensors", EXTRA)
+    load = require("safetensors.numpy", "load_safetensors", EXTRA).load
     with open_to_read(path) as file:
         content = file.read()
     try:

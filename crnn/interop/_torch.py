@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crnn.interop._description import Description, describe, estimator_of, imported
+from crnn._system.extras import require
+from crnn.interop._description import Description, describe, estimator_of
 
-REMEDY = "pip install torch"
 ACTIVATIONS = ("tanh", "relu")
 OF_RNN = re.compile(r"(?:.*\.)?(weight|bias)_(ih|hh|hr)_l(\d+)(_reverse)?")
 
@@ -43,7 +43,7 @@ def to_torch(estimator: Any) -> Any:
     TypeError
         If the estimator is not a network of crnn.
     ValueError
-        If it has what ``torch.nn.RNN`` has not.
+        If it has something that ``torch.nn.RNN`` does not support.
     NotFittedError
         If it is not fitted.
 
@@ -64,7 +64,7 @@ def to_torch(estimator: Any) -> Any:
         )
     if len(set(units)) > 1:
         raise ValueError(f"units={units}: all layers of a torch.nn.RNN have the same hidden_size.")
-    torch = imported("torch", "to_torch", REMEDY)
+    torch = require("torch", "to_torch", "torch")
     from crnn.interop._torch_module import SimpleRNNModule
 
     module = SimpleRNNModule(description)
@@ -94,7 +94,7 @@ def from_torch(
     Parameters
     ----------
     state_dict : mapping of str to tensor, or torch.nn.Module
-        The parameters, or the module whose ``state_dict`` to read. Nothing of it is changed.
+        The parameters, or the module whose ``state_dict`` to read. It is not changed.
     classes : array-like of shape (n_classes,), default=None
         The label of each output, or of both sides of a single one, the negative first. None makes
         a regressor.
@@ -103,8 +103,8 @@ def from_torch(
     **parameters : dict
         Further parameters of the estimator. What a state_dict does not show must be passed:
         ``pooling="last"`` if the head reads the last state, ``activation="relu"`` unless it is
-        "tanh", and ``mask_zero=False`` if the module reads paddings like other tokens. Of a module
-        that ``to_torch`` has built these are known.
+        "tanh", and ``mask_zero=False`` if the module reads paddings like other tokens. A module
+        that ``to_torch`` has built carries them.
 
     Returns
     -------

@@ -4,7 +4,6 @@ from array import array
 from collections.abc import Callable, Iterable
 from copy import copy
 from itertools import islice, pairwise
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.feature_extraction.text import CountVectorizer
 
 from crnn import _text
-from crnn._constraints import Interval
+from crnn._constraints import SIZE
 from crnn._system import memory
 from crnn._system.sklearn_callbacks import CallbackSupportMixin
 from crnn._system.sklearn_private import StrOptions, VectorizerMixin
@@ -58,7 +57,7 @@ class BaseSequenceVectorizer(
         def get_stop_words(self) -> frozenset[str] | None: ...
 
     _parameter_constraints: ClassVar[dict] = {
-        "maxlen": [Interval(Integral, 1, None, closed="left"), None],
+        "maxlen": [*SIZE, None],
         "lowercase": ["boolean"],
         "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],

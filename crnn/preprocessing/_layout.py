@@ -64,9 +64,6 @@ class SeriesLayout(OneToOneFeatureMixin, SeriesTransformer):
             return np.asarray(X).transpose(0, 2, 1) if np.ndim(X) == 3 else X
         return [np.asarray(x).T if np.ndim(x) == 2 else x for x in series]
 
-    def _transformed(self, series):
-        return series
-
     def inverse_transform(self, X: SequencesLike) -> Series:
         """Bring the timesteps back to where they were.
 

@@ -1,6 +1,5 @@
 """Long series made short: several timesteps become one of more features."""
 
-from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -8,12 +7,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from crnn._constraints import Interval
+from crnn._constraints import SIZE
 from crnn._docs import documented
 from crnn._system.sklearn_private import StrOptions
 from crnn._typing import Floats
 from crnn.preprocessing._docs import SERIES_TEXTS
-from crnn.preprocessing._series import SeriesTransformer, each
+from crnn.preprocessing._series import SeriesTransformer
 
 # What "auto" stands for was chosen by cross-validation on the training parts of seven data sets: a
 # width of a twelfth of the series, and a quarter of that from one patch to the next.
@@ -82,8 +81,8 @@ class SeriesPatches(ClassNamePrefixFeaturesOutMixin, SeriesTransformer):
     """
 
     _parameter_constraints = {
-        "width": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "step": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "width": [*SIZE, StrOptions({"auto"})],
+        "step": [*SIZE, StrOptions({"auto"})],
     }
 
     width_: int
@@ -132,10 +131,7 @@ class SeriesPatches(ClassNamePrefixFeaturesOutMixin, SeriesTransformer):
         ends = T - self.step_ * np.arange(self._n_patches(T))[::-1]
         return np.maximum(ends[:, None] + np.arange(-self.width_, 0), 0)
 
-    def _transformed(self, series):
-        return each(self._patches, series)
-
-    def _patches(self, x):
+    def _transformed(self, x):
         *n, T, F = x.shape
         return x[..., self._places(T), :].reshape(*n, self._n_patches(T), self.width_ * F)
 

@@ -1,6 +1,5 @@
 """Series of about unit size."""
 
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from crnn._docs import documented
 from crnn._system.sklearn_private import StrOptions
 from crnn._typing import Floats, SequencesLike
 from crnn.preprocessing._docs import SERIES_TEXTS
-from crnn.preprocessing._series import Series, SeriesTransformer, each
+from crnn.preprocessing._series import Series, SeriesTransformer
 
 
 @documented(SERIES_TEXTS)
@@ -77,10 +76,11 @@ class SeriesScaler(OneToOneFeatureMixin, SeriesTransformer):
         steps = steps.reshape(-1, steps.shape[-1])
         (self.mean_,), (self.scale_,) = _mean_and_scale(steps)
 
-    def _transformed(self, series):
-        if self.per == "series":
-            return each(_standardized, series)
-        return each(lambda x: ((x - self.mean_) / self.scale_).astype(x.dtype), series)
+    def _transformed(self, x):
+        if not x.size:
+            return x
+        mean, scale = _mean_and_scale(x) if self.per == "series" else (self.mean_, self.scale_)
+        return ((x - mean) / scale).astype(x.dtype)
 
     @available_if(lambda self: self.per == "channel")
     def inverse_transform(self, X: SequencesLike) -> Series:
@@ -106,14 +106,7 @@ class SeriesScaler(OneToOneFeatureMixin, SeriesTransformer):
         def back(x):
             return (x * self.scale_ + self.mean_).astype(x.dtype)
 
-        return self._run(X, partial(each, back))
-
-
-def _standardized(x):
-    if not x.size:
-        return x
-    mean, scale = _mean_and_scale(x)
-    return ((x - mean) / scale).astype(x.dtype)
+        return self._run(X, back)
 
 
 def _mean_and_scale(x):

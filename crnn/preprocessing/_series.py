@@ -22,9 +22,9 @@ Series = Floats | list[Floats]
 class SeriesTransformer(TransformerMixin, BaseEstimator):
     """Reads series as the estimators do.
 
-    A subclass has ``_learn(series)``, unless there is nothing to learn, and
-    ``_transformed(series)``. Both are handed an array (n_samples, timesteps, features), or for a
-    list of series a list of arrays (timesteps, features).
+    A subclass may have ``_arranged(X)``, ``_learn(series)``, which gets an array (n_samples,
+    timesteps, features) or a list of arrays (timesteps, features), and ``_transformed(x)`` of such
+    an array, or of each in the list.
     """
 
     input: ClassVar[str] = "series"  # for the reader: integers are measurements, too
@@ -83,7 +83,8 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
     def _run(self, X, function):
         check_is_fitted(self)
         raw = read(self, X, reset=False)
-        return self._given_back(function(self._series(raw, self.n_channels_in_)), raw)
+        series = _each(function, self._series(raw, self.n_channels_in_))
+        return self._given_back(series, raw)
 
     def _arranged(self, X):
         """X with its axes in the order of the estimators."""
@@ -92,23 +93,18 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
     def _learn(self, series):
         pass
 
+    def _transformed(self, x):
+        return x
+
     def _series(self, raw, n_features):
         """The series as floats; single precision is kept."""
-        if raw.n_features != n_features and len(raw.values):
-            raise ValueError(
-                f"X has {raw.n_features} features in a timestep, but {type(self).__name__} was "
-                f"fitted with {n_features}. Pass as many features as in fit, or call fit again."
-            )
         dtype = np.float32 if raw.values.dtype == np.float32 else np.float64
-        values = series_sequences(raw.values, raw.offsets, dtype, n_features).values
-        if raw.width is None:
-            return np.split(values, raw.offsets[1:-1])
-        return values.reshape(len(raw), raw.width, n_features)
+        return raw.apart(series_sequences(raw.values, raw.offsets, dtype, n_features).values)
 
     def _given_back(self, series, raw):
         """Series in the container that they came in."""
         if raw.values.ndim == 1:
-            series = each(_without_axis, series)
+            series = _each(_without_axis, series)
         wanted = get_output_config("transform", self)["dense"]
         if wanted != "default" and (isinstance(series, list) or series.ndim > 2):
             raise ValueError(
@@ -123,7 +119,7 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def each(function, series):
+def _each(function, series):
     """A function of (..., timesteps, features) of all series of an array, or of each in a list."""
     if isinstance(series, list):
         return [function(x) for x in series]
@@ -131,5 +127,5 @@ def each(function, series):
 
 
 def _without_axis(x):
-    """Univariate series that came without an axis of features go without it."""
+    """Drop the axis of features from univariate series."""
     return x[..., 0] if x.shape[-1] == 1 else x

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils.validation import check_is_fitted
 
 from crnn import _text
-from crnn._constraints import Interval
+from crnn._constraints import SIZE, Interval
 from crnn._docs import documented
 from crnn._system.sklearn_callbacks import one_task
 from crnn._system.sklearn_private import HasMethods, RealNotInt
@@ -94,14 +94,8 @@ class SequenceVectorizer(BaseSequenceVectorizer):
     _parameter_constraints: ClassVar[dict] = {
         **BaseSequenceVectorizer._parameter_constraints,
         "max_features": [Interval(Integral, FIRST_WORD + 1, None, closed="left"), None],
-        "max_df": [
-            Interval(RealNotInt, 0, 1, closed="both"),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "min_df": [
-            Interval(RealNotInt, 0, 1, closed="both"),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "max_df": [Interval(RealNotInt, 0, 1, closed="both"), *SIZE],
+        "min_df": [Interval(RealNotInt, 0, 1, closed="both"), *SIZE],
         "vocabulary": [Mapping, HasMethods("__iter__"), None],
     }
 

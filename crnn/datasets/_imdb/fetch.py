@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from crnn._constraints import Interval
+from crnn._constraints import SIZE, Interval
 from crnn._system.sklearn_private import StrOptions
 from crnn._typing import checked
 from crnn.datasets._imdb.cache import CACHE_NAME, fallback_cache, read_cache, write_cache
@@ -73,7 +73,7 @@ def fetch_imdb(*, raw: bool = ..., return_X_y: bool = ..., **options: Unpack[Opt
     data_home=[str, os.PathLike, None],
     subset=[StrOptions({"train", "test", "all"})],
     num_words=[Interval(Integral, INDEX_FROM, None, closed="left"), None],
-    maxlen=[Interval(Integral, 1, None, closed="left"), None],
+    maxlen=[*SIZE, None],
     download_if_missing=["boolean"],
     return_X_y=["boolean"],
     raw=["boolean"],

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crnn.interop._extras import require
+from crnn._system.extras import require
 
 OLDEST_OPSET = 13  # the first in which Softmax and ReduceSum mean what they mean today
 
@@ -11,7 +11,7 @@ class Graph:
     """Nodes and constants, each with a name of its own that begins with ``prefix``."""
 
     def __init__(self, opset, prefix="crnn"):
-        self.onnx = require("onnx", "onnx")
+        self.onnx = require("onnx", "to_onnx", '"crnn[onnx]"')
         newest = self.onnx.defs.onnx_opset_version()
         if not OLDEST_OPSET <= opset <= newest:
             raise ValueError(

@@ -1,12 +1,11 @@
 """A fitted estimator as a model of ONNX."""
 
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from crnn._constraints import Interval
+from crnn._constraints import SIZE
 from crnn._typing import checked
 from crnn._version import __version__
 from crnn.interop._onnx.graph import Graph
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-@checked(opset=[Interval(Integral, 1, None, closed="left")])
+@checked(opset=SIZE)
 def to_onnx(estimator: BaseEstimator, *, opset: int = 17) -> "ModelProto":
     """Convert a fitted estimator to ONNX.
 

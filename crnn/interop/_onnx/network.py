@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from crnn._estimators.base import BaseSimpleRNN
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._estimators.transformer import SimpleRNNTransformer
+from crnn._layers.assembly import network_of
 from crnn._layers.parameters import as_arrays
 from crnn._saving.snapshot import copy_of
 from crnn._typing import quiet
@@ -23,7 +24,7 @@ class ExportedNetwork:
         self.gives_states = isinstance(estimator, SimpleRNNTransformer)
         self.estimator = copy_of(_network_of(estimator))  # as it is now, while another thread fits
         self.estimator._validate_params()  # set since the fit, maybe to what is not valid
-        self.network = self.estimator._network_of(self.estimator.weights_)
+        self.network = network_of(self.estimator)
         self.weights = _single_precision(self.estimator.weights_)
         self.outputs = outputs_of(self.estimator, self.gives_states)
 

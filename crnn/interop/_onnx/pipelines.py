@@ -1,12 +1,14 @@
 """What skl2onnx asks for to convert pipelines that contain estimators of crnn."""
 
+from importlib import import_module
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 
 from crnn._estimators.classifier import SimpleRNNClassifier
 from crnn._estimators.regressor import SimpleRNNRegressor
 from crnn._estimators.transformer import SimpleRNNTransformer
-from crnn.interop._extras import require
+from crnn._system.extras import require
 from crnn.interop._onnx.graph import Graph
 from crnn.interop._onnx.network import ExportedNetwork
 from crnn.interop._onnx.text import ExportedText
@@ -49,7 +51,7 @@ def register_skl2onnx() -> None:
     >>> [output.name for output in to_onnx(pipeline, X[:1]).graph.output]
     ['variable']
     """
-    update = require("skl2onnx", "interop").update_registered_converter
+    update = require("skl2onnx", "register_skl2onnx", '"crnn[interop]"').update_registered_converter
     choices = {
         "zipmap": [True, False, "columns"],
         "output_class_labels": [False, True],
@@ -73,7 +75,7 @@ def _declare(operator):
 
 
 def _type(dtype):
-    types = require("skl2onnx.common.data_types", "interop")
+    types = import_module("skl2onnx.common.data_types")
     return {
         np.dtype(object): types.StringTensorType,
         np.dtype(np.int64): types.Int64TensorType,
