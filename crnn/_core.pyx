@@ -68,6 +68,7 @@ from crnn._c.loops cimport (
     crnn_flush_denormals,
     crnn_make_pool,
     crnn_piece,
+    crnn_prefetch,
     crnn_restore,
     crnn_share,
     crnn_variant_name,
@@ -659,6 +660,10 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
             following = current + m * H
         else:
             following = turns + (S * H if current == turns else 0)
+        if s + 1 < steps:  # what these rows will need next
+            for r in range(m):
+                crnn_prefetch(<const floating *> work.table + rows[m + r] * H,
+                              H * sizeof(floating))
         multiply(False, m, H, H, current, <const floating *> work.recurrent_kernel,
                  <const floating *> work.table, rows, H, following)
         activate(work.activation, m * H, following)
@@ -864,6 +869,7 @@ cdef void backward_tile(
         transition -= m
         # Scattered gradients only stand in grad_steps, NEAR + S rows, until they are summed up.
         da = grad_steps + (transition if rows == NULL else NEAR + S - (done - transition)) * H
+        crnn_prefetch(states + (state - m) * H, m * H * sizeof(floating))
         activate_backward(job.activation, m * H, states + state * H, grad_initial, da)
         multiply[floating](False, m, H, H, da, <const floating *> job.transposed, NULL, NULL, 0,
                            grad_initial)

@@ -59,6 +59,7 @@ cdef extern from "_c/variants.h" nogil:
         ptrdiff_t, double, double, double, double, double, double *, double *, double *
     )
 
+    void crnn_prefetch(const void *, ptrdiff_t n_bytes)
     bint crnn_has_products()
     void multiply_f32(ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t,
                       const float *, const float *, const int32_t *, ptrdiff_t, float *)

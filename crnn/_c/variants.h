@@ -162,6 +162,16 @@ static const crnn_variant *crnn_loops;
 #define adam_without_gradient_f32 crnn_loops->f32.adam_without_gradient
 #define adam_without_gradient_f64 crnn_loops->f64.adam_without_gradient
 
+/* Have the caches fetch what is read soon; lines of 64 bytes are usual. */
+static inline void crnn_prefetch(const void *x, ptrdiff_t n_bytes) {
+#if defined(__GNUC__)
+    for (ptrdiff_t i = 0; i < n_bytes; i += 64) __builtin_prefetch((const char *)x + i);
+#else
+    (void)x;
+    (void)n_bytes;
+#endif
+}
+
 static inline int crnn_has_products(void) { return crnn_loops->f32.multiply != NULL; }
 #define multiply_f32 crnn_loops->f32.multiply
 #define multiply_f64 crnn_loops->f64.multiply
