@@ -62,6 +62,12 @@ def main():
             print(f"{name:34s} {time:6.3f} s {len(texts) / time:8,.0f} reviews/s "
                   f"{times[0] / time:5.1f}x {megabytes(call):5.0f} MB")  # fmt: skip
 
+    for n_jobs in (1, -1):
+        network = SimpleRNNClassifier(max_iter=1, random_state=0, n_jobs=n_jobs)
+        pipeline = make_pipeline(SequenceVectorizer(), network).fit(texts[:1000], y[:1000])
+        time = seconds(partial(pipeline.predict_proba, texts), args.rounds)
+        print(f"raw text to probabilities, n_jobs={n_jobs}: {len(texts) / time:8,.0f} reviews/s")
+
     review = sorted(texts, key=len)[len(texts) // 2]
     network = SimpleRNNClassifier(max_iter=1, random_state=0)
     pipeline = make_pipeline(SequenceVectorizer(), network).fit(texts[:1000], y[:1000])

@@ -319,6 +319,9 @@ class BaseSimpleRNN(FittedWeights, CallbackSupportMixin, BaseEstimator):
         super().__setstate__(state)
         check_fitted(self)
 
+    def __sklearn_is_fitted__(self):  # found faster than by the names of all attributes
+        return hasattr(self, "weights_")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
