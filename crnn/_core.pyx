@@ -416,7 +416,7 @@ def drop_tokens(
     lose all of them.
     """
     cdef Py_ssize_t B = starts.shape[0], N = places.shape[0], b, i, place, left = 0, n = 0
-    cdef Py_ssize_t first, first_place, n_words
+    cdef Py_ssize_t first, first_place, n_words, is_word, kept
     cdef uint16_t[256] drawn
     require(lengths.shape[0] == B and n_left.shape[0] == B, "lengths and n_left must fit starts")
     for b in range(B):
@@ -431,14 +431,13 @@ def drop_tokens(
             for place in range(starts[b], starts[b] + lengths[b]):
                 if n % CRNN_BLOCK == 0:
                     crnn_draw(seed, n // CRNN_BLOCK, &drawn[0])
-                if values[place] != 0 and first < 0:
+                is_word = values[place] != 0
+                if is_word and first < 0:
                     first, first_place = left, place
-                places[left] = place
-                if values[place] == 0:
-                    left += 1
-                elif drawn[n % CRNN_BLOCK] >= least:
-                    left += 1
-                    n_words += 1
+                kept = drawn[n % CRNN_BLOCK] >= least
+                places[left] = place  # without a branch, which nobody could foresee
+                left += kept | (not is_word)
+                n_words += kept & is_word
                 n += 1
             if first >= 0 and n_words == 0:
                 for i in range(left, first, -1):
