@@ -26,8 +26,9 @@ pre-activation gradient. Hence
 - the gradient of the recurrent kernel, sum_t h_{t-1}' da_t, is one product of two contiguous
   matrices of a tile.
 
-The input of a step is a row of ``table`` = x W + b, projected by ``dense`` beforehand: for tokens
-one row for each distinct token, for float series one row for each step.
+The input of a step is a row of ``table`` = x W + b, projected by ``dense`` beforehand for each
+distinct token. Where each step has a row x of its own, as in float series, the loop projects it on
+its way, which spares writing and reading a table of N rows.
 
 Threads share out tiles, fixed groups of tiles or fixed chunks of rows; their sums are added up in
 a fixed order. So no result depends on the number of threads. A kernel describes what is shared by a
@@ -166,8 +167,10 @@ include "_c/optimizers.pxi"
 
 
 def forward(
-    const floating[:, ::1] table,             # IN  (D, H)  projected inputs, x W + b
+    const floating[:, ::1] table,             # IN  (D, H)  projected inputs, x W + b; or only b
     const int32_t[::1] rows,                  # IN  (N,)  row of the table for each transition
+    const floating[:, ::1] inputs,            # IN  (0, F)  or, in place of rows, x of each, (N, F)
+    const floating[:, ::1] kernel,            # IN  (F, H)  W
     const int64_t[::1] offsets,               # IN  (B + 1,)
     const floating[:, ::1] initial,           # IN  (I, H)
     const int32_t[::1] initial_rows,          # IN  (B,)  row of initial that a sequence starts from
@@ -193,7 +196,12 @@ def forward(
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than initial_rows")
     N = offsets[B]
     require_layout(offsets, tile)
-    require(rows.shape[0] >= N, "rows must have an entry for each transition")
+    require(inputs.shape[0] == 0 or (inputs.shape[0] == N and table.shape[0] == 1),
+            "inputs must have a row for each transition, and table be the bias; or none")
+    require(kernel.shape[0] == inputs.shape[1] and kernel.shape[1] == H,
+            "kernel must fit inputs and table")
+    require(inputs.shape[0] > 0 or rows.shape[0] >= N,
+            "rows must have an entry for each transition")
     require_below(rows, table.shape[0], "rows")
     require_below(initial_rows, initial.shape[0], "initial_rows")
     require(0 <= activation <= CRNN_LINEAR, "activation must be one of ACTIVATIONS")
@@ -209,22 +217,29 @@ def forward(
     if B == 0 or H == 0:
         return
     cdef Forward work = Forward(
-        NULL, NULL, &offsets[0], &initial[0, 0], &initial_rows[0], &recurrent_kernel[0, 0],
-        &last[0, 0], NULL, NULL, NULL, B, H, tile, activation, keep_states, ties)
+        NULL, NULL, NULL, NULL, &offsets[0], &initial[0, 0], &initial_rows[0],
+        &recurrent_kernel[0, 0], &last[0, 0], NULL, NULL, NULL, B, inputs.shape[1], H, tile,
+        activation, keep_states, ties)
     if sums.shape[0] > 0:
         work.sums = &sums[0, 0]
     if maxima.shape[0] > 0:
         work.maxima, work.at = &maxima[0, 0], &at[0, 0]
     if N > 0:
-        work.table, work.rows = &table[0, 0], &rows[0]
+        work.table = &table[0, 0]
+    if inputs.shape[0] > 0:
+        work.inputs, work.kernel = &inputs[0, 0], &kernel[0, 0]
+    elif N > 0:
+        work.rows = &rows[0]
     with nogil:
         crnn_share(<crnn_piece> forward_tile[floating], &work, &states[0, 0],
-                   count_chunks(B, tile), n_threads, N * H * H)
+                   count_chunks(B, tile), n_threads, N * (inputs.shape[1] + H) * H)
 
 
 cdef struct Forward:
     const void *table
-    const int32_t *rows
+    const int32_t *rows  # or NULL: each transition has a row of inputs
+    const void *inputs
+    const void *kernel
     const int64_t *offsets
     const void *initial
     const int32_t *initial_rows
@@ -233,7 +248,7 @@ cdef struct Forward:
     void *sums    # or NULL
     void *maxima  # or NULL
     int32_t *at
-    Py_ssize_t B, H, tile
+    Py_ssize_t B, F, H, tile
     int activation
     bint keep_states, ties
 
@@ -241,7 +256,10 @@ cdef struct Forward:
 cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noexcept nogil:
     cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), H = work.H
     cdef const int64_t *offsets = work.offsets + first
-    cdef const int32_t *rows = work.rows + offsets[0]
+    cdef const int32_t *rows = work.rows
+    cdef const floating *inputs = <const floating *> work.inputs + offsets[0] * work.F
+    cdef const floating *table = <const floating *> work.table
+    cdef const floating *recurrent_kernel = <const floating *> work.recurrent_kernel
     cdef Py_ssize_t steps = offsets[1] - offsets[0], m = 0, n_running, s, r
     cdef floating *current = states + (offsets[0] + first if work.keep_states else 2 * first) * H
     cdef floating *turns = current
@@ -249,6 +267,8 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
     cdef floating *sums = <floating *> work.sums
     cdef floating *maxima = <floating *> work.maxima
     cdef int32_t *at = work.at
+    if rows != NULL:
+        rows += offsets[0]
     if sums != NULL:
         sums += first * H
         memset(sums, 0, S * H * sizeof(floating))
@@ -271,18 +291,22 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
             following = current + m * H
         else:
             following = turns + (S * H if current == turns else 0)
-        if s + 1 < steps:  # what these rows will need next
-            for r in range(m):
-                crnn_prefetch(<const floating *> work.table + rows[m + r] * H,
-                              H * sizeof(floating))
-        multiply(False, m, H, H, current, <const floating *> work.recurrent_kernel,
-                 <const floating *> work.table, rows, H, following)
+        if rows == NULL:
+            multiply(False, m, H, work.F, inputs, <const floating *> work.kernel, table, NULL, 0,
+                     following)
+            multiply(False, m, H, H, current, recurrent_kernel, following, NULL, H, following)
+            inputs += m * work.F
+        else:
+            if s + 1 < steps:  # what these rows will need next
+                for r in range(m):
+                    crnn_prefetch(table + rows[m + r] * H, H * sizeof(floating))
+            multiply(False, m, H, H, current, recurrent_kernel, table, rows, H, following)
+            rows += m
         activate(work.activation, m * H, following)
         if sums != NULL:
             add(m * H, following, sums)
         if maxima != NULL:
             keep_maxima[floating](work.ties, m * H, <int32_t> (s + 1), following, maxima, at)
-        rows += m
         current = following
     memcpy(<floating *> work.last + first * H, current, S * H * sizeof(floating))
     if maxima != NULL:  # rows without steps come last
@@ -291,7 +315,10 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
 
 
 def backward_work(Py_ssize_t B, Py_ssize_t tile, Py_ssize_t H, Py_ssize_t D):
-    """Shape of the work space that ``backward`` needs for B sequences and a table of D rows."""
+    """Shape of the work space that ``backward`` needs for B sequences and a table of D rows.
+
+    With inputs of F numbers in place of a table, D is F + 1.
+    """
     require(tile >= 1, "tile must be at least 1")
     return count_groups(count_chunks(B, tile)), NEAR + tile + H + D, H
 
@@ -315,14 +342,16 @@ def backward(
     const floating[:, ::1] grad_sums,         # IN  (B, H), or (0, H) for none
     const floating[:, ::1] grad_maxima,       # IN  (B, H), or (0, H)
     const int32_t[:, ::1] at,                 # IN  like grad_maxima, as forward gives it
-    const int32_t[::1] rows,                  # IN  (N,) of the table as in forward, or (0,): each
-                                              #     transition has a row of its own, so D = N
+    const int32_t[::1] rows,                  # IN  (N,) of the table as in forward
+    const floating[:, ::1] inputs,            # IN  (0, F) or, in place of rows, (N, F)
+    const floating[:, ::1] kernel_transposed,  # IN (H, F)  W'
     int activation,
     Py_ssize_t tile,
     int n_threads,
-    floating[:, :, ::1] work,                 # WORK backward_work(B, tile, H, D), or D = 0 if rows
-                                              #      are (0,)
-    floating[:, ::1] grad_table,              # OUT (D, H)
+    floating[:, :, ::1] work,                 # WORK backward_work(B, tile, H, D or F + 1)
+    floating[:, ::1] grad_table,              # OUT (D, H); or that of b, (1, H)
+    floating[:, ::1] grad_inputs,             # OUT (N, F), or (0, F) if nobody asks for it
+    floating[:, ::1] grad_kernel,             # OUT (F, H); zero if there are no inputs
     floating[:, ::1] grad_initial,            # OUT (B, H)
     floating[:, ::1] grad_recurrent_kernel,   # OUT (H, H)
 ):
@@ -331,12 +360,13 @@ def backward(
     With a_t = x_t W + b + h_{t-1} U and the gradient dh_t of the loss by h_t:
     da_t = dh_t f'(a_t),  dh_{t-1} = da_t U' (+ what comes in at t - 1),  dU = sum_t h_{t-1}' da_t,
     and the gradient of a row of the table is the sum of da_t over the transitions that read it.
+    With inputs, dx_t = da_t W', dW = sum_t x_t' da_t, and that of b is the sum of all da_t.
 
     Tiles are shared out to a fixed number of groups, of which each sums up on its own.
     """
     cdef Py_ssize_t B = grad_last.shape[0], H = transposed.shape[0], D = grad_table.shape[0], N
-    cdef Py_ssize_t n_groups, g
-    cdef bint every_step = grad_states.shape[0] > 0, scattered = rows.shape[0] > 0
+    cdef Py_ssize_t F = inputs.shape[1], n_groups, n_rows, g
+    cdef bint every_step = grad_states.shape[0] > 0, projected = inputs.shape[0] > 0
     cdef bint summed = grad_sums.shape[0] > 0, maximal = grad_maxima.shape[0] > 0
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than grad_last")
     require_layout(offsets, tile)
@@ -349,40 +379,55 @@ def backward(
             and grad_initial.shape[1] == H and grad_recurrent_kernel.shape[0] == H
             and grad_recurrent_kernel.shape[1] == H, "all arrays must have H columns")
     require(states.shape[0] >= N + B and (not every_step or grad_states.shape[0] == N + B)
-            and rows.shape[0] >= (N if scattered else 0) and grad_table.shape[0] >= (
-                0 if scattered else N) and grad_initial.shape[0] == B,
+            and (projected or rows.shape[0] >= N) and grad_initial.shape[0] == B,
             "states and gradients must have the rows of the batch")
+    require(not projected or (inputs.shape[0] == N and D == 1),
+            "inputs must have a row for each transition, and grad_table one; or none")
+    require(kernel_transposed.shape[0] == H and kernel_transposed.shape[1] == F
+            and grad_kernel.shape[0] == F and grad_kernel.shape[1] == H
+            and grad_inputs.shape[1] == F
+            and (grad_inputs.shape[0] == 0 or grad_inputs.shape[0] == inputs.shape[0]),
+            "kernel_transposed, grad_kernel and grad_inputs must fit inputs")
+    n_rows = F + 1 if projected else D
     require(grad_sums.shape[1] == H and grad_maxima.shape[1] == H and at.shape[1] == H
             and (not summed or grad_sums.shape[0] == B)
             and (not maximal or grad_maxima.shape[0] == B) and at.shape[0] == grad_maxima.shape[0],
             "grad_sums, grad_maxima and at must be like grad_last, or have no rows")
     require(work.shape[0] >= n_groups and work.shape[2] == H
-            and work.shape[1] == NEAR + tile + H + (D if scattered else 0),
+            and work.shape[1] == NEAR + tile + H + n_rows,
             "work must have the shape that backward_work gives")
     grad_recurrent_kernel[:, :] = 0
+    grad_kernel[:, :] = 0
     if B == 0 or H == 0:
         grad_table[:, :] = 0
         return
     cdef Backward job = Backward(
         &states[0, 0], &offsets[0], &transposed[0, 0], &grad_last[0, 0], NULL, NULL, NULL, NULL,
-        NULL, NULL, &grad_initial[0, 0], B, H, D if scattered else 0, tile, n_groups, activation)
+        NULL, NULL, NULL, NULL, &grad_initial[0, 0], B, F, H, n_rows, tile, n_groups, activation)
     if every_step:
         job.grad_states = &grad_states[0, 0]
     if summed:
         job.grad_sums = &grad_sums[0, 0]
     if maximal:
         job.grad_maxima, job.at = &grad_maxima[0, 0], &at[0, 0]
-    if scattered:
+    if projected:
+        job.inputs, job.kernel_transposed = &inputs[0, 0], &kernel_transposed[0, 0]
+    elif N > 0:
         job.rows = &rows[0]
-    elif D > 0:
-        job.grad_table = &grad_table[0, 0]
+    if grad_inputs.shape[0] > 0:
+        job.grad_inputs = &grad_inputs[0, 0]
     with nogil:
         crnn_share(<crnn_piece> backward_group[floating], &job, &work[0, 0, 0], n_groups,
-                   n_threads, 2 * N * H * H)
+                   n_threads, 2 * N * (F + H) * H)
     for g in range(n_groups):
         add(H * H, &work[g, NEAR + tile, 0], &grad_recurrent_kernel[0, 0])
     cdef Tables tables
-    if scattered:
+    if projected:
+        grad_table[:, :] = 0
+        for g in range(n_groups):
+            add(F * H, &work[g, NEAR + tile + H, 0], &grad_kernel[0, 0])
+            add(H, &work[g, NEAR + tile + H + F, 0], &grad_table[0, 0])
+    elif D > 0:
         tables = Tables(&work[0, NEAR + tile + H, 0], work.shape[1] * H, n_groups, D * H)
         with nogil:
             crnn_share(<crnn_piece> sum_tables[floating], &tables, &grad_table[0, 0],
@@ -411,10 +456,12 @@ cdef struct Backward:
     const void *grad_sums    # or NULL
     const void *grad_maxima  # or NULL
     const int32_t *at
-    const int32_t *rows      # of the table that is scattered to, or NULL
-    void *grad_table         # where it is not scattered to
+    const int32_t *rows      # or NULL: each transition has a row of inputs
+    const void *inputs
+    const void *kernel_transposed
+    void *grad_inputs        # or NULL
     void *grad_initial
-    Py_ssize_t B, H, D, tile, n_groups
+    Py_ssize_t B, F, H, D, tile, n_groups
     int activation
 
 
@@ -422,7 +469,7 @@ cdef void backward_group(const Backward *job, floating *work, Py_ssize_t group) 
     cdef Py_ssize_t B = job.B, H = job.H, D = job.D, tile = job.tile, k, r, g, lightest
     cdef Py_ssize_t[MOST_GROUPS] loads
     cdef floating *steps = work + group * (NEAR + tile + H + D) * H
-    cdef floating *sums = steps + (NEAR + tile) * H  # dU, and the table if there is one
+    cdef floating *sums = steps + (NEAR + tile) * H  # dU, then the table, or dW and db
     memset(&loads[0], 0, sizeof(loads))
     memset(sums, 0, (H + D) * H * sizeof(floating))
     for k in range(count_chunks(B, tile)):
@@ -439,7 +486,7 @@ cdef void backward_group(const Backward *job, floating *work, Py_ssize_t group) 
 
 cdef void backward_tile(
     const Backward *job, Py_ssize_t first, floating *grad_steps, floating *grad_recurrent_kernel,
-    floating *table
+    floating *sums
 ) noexcept nogil:
     cdef const int64_t *offsets = job.offsets + first
     cdef Py_ssize_t S = min(job.tile, job.B - first), H = job.H, start = offsets[0]
@@ -452,7 +499,6 @@ cdef void backward_tile(
     cdef const floating *grad_maxima = <const floating *> job.grad_maxima
     cdef const int32_t *at = job.at
     cdef floating *grad_initial = <floating *> job.grad_initial + first * H
-    cdef const int32_t *rows = job.rows
     cdef floating *da
     if incoming != NULL:
         incoming += (start + first) * H
@@ -460,10 +506,6 @@ cdef void backward_tile(
         grad_sums += first * H
     if grad_maxima != NULL:
         grad_maxima, at = grad_maxima + first * H, at + first * H
-    if rows != NULL:
-        rows += start
-    else:
-        grad_steps = <floating *> job.grad_table + start * H
     # grad_initial holds dh_s for the rows that run at time s. A row that starts at s is not
     # touched by earlier steps, so what stands there in the end is the gradient of h_0.
     memcpy(grad_initial, <const floating *> job.grad_last + first * H, S * H * sizeof(floating))
@@ -478,8 +520,8 @@ cdef void backward_tile(
         if grad_maxima != NULL:
             add_where(m * H, <int32_t> s, at, grad_maxima, grad_initial)
         transition -= m
-        # Scattered gradients only stand in grad_steps, NEAR + S rows, until they are summed up.
-        da = grad_steps + (transition if rows == NULL else NEAR + S - (done - transition)) * H
+        # Gradients only stand in grad_steps, NEAR + S rows, until they are summed up.
+        da = grad_steps + (NEAR + S - (done - transition)) * H
         crnn_prefetch(states + (state - m) * H, m * H * sizeof(floating))
         activate_backward(job.activation, m * H, states + state * H, grad_initial, da)
         multiply[floating](False, m, H, H, da, <const floating *> job.transposed, NULL, NULL, 0,
@@ -488,9 +530,25 @@ cdef void backward_tile(
         if done - transition >= NEAR or s == 1:
             multiply(True, H, H, done - transition, states + transition * H, da,
                      grad_recurrent_kernel, NULL, H, grad_recurrent_kernel)
-            if rows != NULL:
-                scatter_add_loop(done - transition, rows + transition, H, da, table)
+            if job.inputs == NULL:
+                scatter_add_loop(done - transition, job.rows + start + transition, H, da, sums)
+            else:
+                project_backward(job, start + transition, done - transition, da, sums)
             done = transition
+
+
+cdef void project_backward(
+    const Backward *job, Py_ssize_t first, Py_ssize_t n, const floating *da, floating *sums
+) noexcept nogil:
+    """What n gradients add to dW and db, and the gradients of their inputs."""
+    cdef Py_ssize_t F = job.F, H = job.H, j
+    multiply[floating](True, F, H, n, <const floating *> job.inputs + first * F, da, sums, NULL, H,
+                       sums)
+    for j in range(n):
+        add(H, da + j * H, sums + F * H)
+    if job.grad_inputs != NULL:
+        multiply[floating](False, n, F, H, da, <const floating *> job.kernel_transposed, NULL, NULL,
+                           0, <floating *> job.grad_inputs + first * F)
 
 
 cdef inline Py_ssize_t earlier(

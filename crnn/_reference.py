@@ -120,6 +120,8 @@ def dense_backward(
 def forward(
     table,
     rows,
+    inputs,
+    kernel,
     offsets,
     initial,
     initial_rows,
@@ -136,6 +138,8 @@ def forward(
     at,
 ):
     f, _ = ACTIVATIONS[activation]
+    if len(inputs):
+        table, rows = table + inputs @ kernel, np.arange(len(inputs))
     lengths = np.diff(offsets)
     for i, (places, transitions) in enumerate(walks(offsets, tile)):
         h = initial[initial_rows[i]]
@@ -167,19 +171,21 @@ def backward(
     grad_maxima,
     at,
     rows,
+    inputs,
+    kernel_transposed,
     activation,
     tile,
     n_threads,
     work,
     grad_table,
+    grad_inputs,
+    grad_kernel,
     grad_initial,
     grad_recurrent_kernel,
 ):
     _, derivative = ACTIVATIONS[activation]
-    grad_table[:] = 0
+    grad_steps = np.zeros((offsets[-1], states.shape[1]))
     grad_recurrent_kernel[:] = 0
-    if len(rows) == 0:
-        rows = np.arange(len(grad_table))
     incoming = np.array(grad_states) if len(grad_states) else np.zeros_like(states)
     lengths = np.diff(offsets)
     for i, (places, transitions) in enumerate(walks(offsets, tile)):
@@ -192,10 +198,19 @@ def backward(
         for t in reversed(range(len(transitions))):
             before, after = places[t], places[t + 1]
             da = dh * derivative(states[after])
-            grad_table[rows[transitions[t]]] += da
+            grad_steps[transitions[t]] = da
             grad_recurrent_kernel += np.outer(states[before], da)
             dh = da @ transposed + incoming[before]
         grad_initial[i] = dh
+    grad_table[:] = 0
+    grad_kernel[:] = 0
+    if len(inputs) == 0:
+        np.add.at(grad_table, rows[: len(grad_steps)], grad_steps)
+        return
+    grad_table[0] = grad_steps.sum(axis=0)
+    grad_kernel[:] = inputs.T @ grad_steps
+    if len(grad_inputs):
+        grad_inputs[:] = grad_steps @ kernel_transposed
 
 
 def sigmoid_cross_entropy(logits, targets, weights, normalizer, grad_logits):

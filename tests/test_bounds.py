@@ -42,7 +42,8 @@ def arguments(kernel):
             "seed": 0, "least": 1, "places": positions, "n_left": np.zeros(B, np.int64),
         },
         "forward": {
-            "table": floats(N, H), "rows": rows, "offsets": OFFSETS, "initial": floats(1, H),
+            "table": floats(N, H), "rows": rows, "inputs": floats(0, 0), "kernel": floats(0, H),
+            "offsets": OFFSETS, "initial": floats(1, H),
             "initial_rows": ints(0, 0, 0), "recurrent_kernel": floats(H, H), "activation": 0,
             "tile": TILE, "n_threads": 1, "keep_states": True, "ties": False,
             "states": floats(N + B, H), "last": floats(B, H), "sums": floats(B, H),
@@ -52,9 +53,11 @@ def arguments(kernel):
             "states": floats(N + B, H), "offsets": OFFSETS, "transposed": floats(H, H),
             "grad_last": floats(B, H), "grad_states": floats(0, H), "grad_sums": floats(B, H),
             "grad_maxima": floats(B, H), "at": np.zeros((B, H), np.int32), "rows": rows,
+            "inputs": floats(0, 0), "kernel_transposed": floats(H, 0),
             "activation": 0, "tile": TILE, "n_threads": 1,
             "work": floats(*_core.backward_work(B, TILE, H, N)),
-            "grad_table": floats(N, H), "grad_initial": floats(B, H),
+            "grad_table": floats(N, H), "grad_inputs": floats(0, 0), "grad_kernel": floats(0, H),
+            "grad_initial": floats(B, H),
             "grad_recurrent_kernel": floats(H, H),
         },
         "softmax_cross_entropy": {
@@ -109,6 +112,10 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
         ("backward", "tile", 0), ("drop", "width", 2), ("drop_tokens", "places", np.arange(5)),
         ("forward", "activation", 4), ("backward", "activation", -1),
         ("forward", "offsets", np.array([0, 1, 3, 6])), ("forward", "table", floats(0, H)),
+        ("forward", "inputs", floats(N, 2)), ("forward", "inputs", floats(2, 0)),
+        ("forward", "kernel", floats(2, H)), ("backward", "inputs", floats(N, 2)),
+        ("backward", "grad_kernel", floats(2, H)), ("backward", "kernel_transposed", floats(H, 2)),
+        ("backward", "grad_inputs", floats(2, 0)),
     ],
 )  # fmt: skip
 def test_settings_out_of_range(kernel, name, value):

@@ -74,18 +74,19 @@ def test_a_prediction_has_the_same_bits_alone_and_in_company(
 @given(
     lengths=st.lists(st.integers(0, 9), max_size=40), H=st.sampled_from([1, 3, 8, 16, 32]),
     D=st.integers(1, 12), tile=st.integers(1, 30), n_threads=st.integers(1, 4),
-    every_step=st.booleans(), scattered=st.booleans(), ties=st.booleans(),
+    every_step=st.booleans(), F=st.integers(0, 20), learned=st.booleans(), ties=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_back_through_time(lengths, H, D, tile, n_threads, every_step, scattered, ties, seed):
+def test_back_through_time(lengths, H, D, tile, n_threads, every_step, F, learned, ties, seed):
     """Kernels against their twins, from any ragged batch cut into any tiles."""
     rng = np.random.default_rng(seed)
     offsets = np.append(0, np.cumsum(sorted(lengths, reverse=True))).astype(np.int64)
     N, B = int(offsets[-1]), len(lengths)
-    scattered = scattered and N > 0
-    D = D if scattered else N
-    rows = rng.integers(0, D, N) if scattered else np.arange(N)
-    rows, activation = rows.astype(np.int32), _core.ACTIVATIONS["tanh"]
+    projected = F > 0 and N > 0  # else rows of a table are read
+    D = 1 if projected else D
+    rows = rng.integers(0, D, 0 if projected else N).astype(np.int32)
+    inputs, kernel = rng.normal(size=(N if projected else 0, F)), rng.normal(size=(F, H))
+    activation = _core.ACTIVATIONS["tanh"]
     table, initial = rng.normal(size=(D, H)), rng.normal(size=(2, H))
     initial_rows = rng.integers(0, 2, B).astype(np.int32)
     U = rng.normal(size=(H, H)) / (2 * H)
@@ -97,15 +98,16 @@ def test_back_through_time(lengths, H, D, tile, n_threads, every_step, scattered
         states, (last, sums, maxima) = np.zeros((N + B, H)), np.zeros((3, B, H))
         at = np.zeros((B, H), np.int32)
         kernels.forward(
-            table, rows, offsets, initial, initial_rows, U, activation, tile, n_threads, True,
-            ties, states, last, sums, maxima, at,
+            table, rows, inputs, kernel, offsets, initial, initial_rows, U, activation, tile,
+            n_threads, True, ties, states, last, sums, maxima, at,
         )  # fmt: skip
-        work = np.empty(_core.backward_work(B, tile, H, D if scattered else 0))
-        grads = np.zeros((D, H)), np.zeros((B, H)), np.zeros((H, H))
+        work = np.empty(_core.backward_work(B, tile, H, F + 1 if projected else D))
+        shapes = (D, H), (len(inputs) * learned, F), (F, H), (B, H), (H, H)
+        grads = [np.zeros(shape) for shape in shapes]
         kernels.backward(
             states, offsets, np.ascontiguousarray(U.T), grad_last, grad_states,
-            grad_sums, grad_maxima, at, rows if scattered else rows[:0], activation, tile,
-            n_threads, work, *grads,
+            grad_sums, grad_maxima, at, rows, inputs, np.ascontiguousarray(kernel.T), activation,
+            tile, n_threads, work, *grads,
         )  # fmt: skip
         results.append((states, last, sums, maxima, at, *grads))
     for got, wanted in zip(*results, strict=True):

@@ -39,8 +39,9 @@ def test_rows_beyond_32_bits():
     nothing = np.zeros((512, 512), np.float32)
     linear = _core.ACTIVATIONS["linear"]
     _core.forward(
-        table, rows, np.array([0, 1]), nothing[:1], np.zeros(1, np.int32), nothing, linear, 24, 1,
-        False, False, states, last, nothing[:0], nothing[:0], np.empty((0, 512), np.int32),
+        table, rows, nothing[:0, :0], nothing[:0], np.array([0, 1]), nothing[:1],
+        np.zeros(1, np.int32), nothing, linear, 24, 1, False, False, states, last, nothing[:0],
+        nothing[:0], np.empty((0, 512), np.int32),
     )  # fmt: skip
     np.testing.assert_array_equal(last[0], np.arange(512))
 

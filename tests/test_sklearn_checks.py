@@ -69,7 +69,7 @@ def test_common_checks(estimator, check):
     [
         SimpleRNNClassifier(max_iter=5, dtype="float64"),
         SimpleRNNClassifier(max_iter=5, validation_fraction=0.2),
-        SimpleRNNRegressor(max_iter=5, dtype="float64"),
+        SimpleRNNRegressor(max_iter=20, dtype="float64"),
         SimpleRNNTransformer(SimpleRNNClassifier(max_iter=5, dtype="float64")),
         SimpleRNNTransformer(),  # up to 1,000 epochs, too many for the default tests
     ],

@@ -14,6 +14,19 @@ TILE = 24
 NO_ROWS = np.empty(0, np.int32)
 
 
+class Source(NamedTuple):
+    """What the steps add to U h: rows of a table, x W + b, or x of each, projected on the way."""
+
+    table: np.ndarray  # (D, H), or the bias, (1, H)
+    rows: np.ndarray  # (N,) of the table, or (0,)
+    inputs: np.ndarray  # (0, 0), or (N, F)
+
+    @property
+    def n_sums(self):
+        """Rows whose gradients are summed up: of the table, or of W and b."""
+        return self.inputs.shape[1] + 1 if len(self.inputs) else len(self.table)
+
+
 class Summary(NamedTuple):
     """What is left of the states of each sequence, (B, H); arrays not asked for have no rows."""
 
@@ -21,6 +34,16 @@ class Summary(NamedTuple):
     sums: np.ndarray
     maxima: np.ndarray
     at: np.ndarray  # where the maxima are, as the kernels count time
+
+
+class Gradients(NamedTuple):
+    """What ``Recurrence.backward`` gives, each with the shape of what it is the gradient of."""
+
+    table: np.ndarray
+    inputs: np.ndarray
+    kernel: np.ndarray
+    initial: np.ndarray
+    recurrent_kernel: np.ndarray
 
 
 def of_last(last):
@@ -47,14 +70,18 @@ class Recurrence:
         inner.workspace = self.workspace.scope(name)
         return inner
 
-    def project(self, inputs):
-        """Rows x W + b for the distinct inputs."""
+    def table(self, inputs, rows):
+        """A ``Source`` for distinct inputs, of which ``rows`` says where each is read."""
         table = self.array("table", len(inputs), len(self.bias))
         _core.dense(inputs, self.kernel, self.bias, self.n_threads, table)
-        return table
+        return Source(table, rows, inputs[:0, :0])
+
+    def inputs(self, inputs):
+        """A ``Source`` for an input of its own for each transition."""
+        return Source(self.bias[None], NO_ROWS, inputs)
 
     def forward(
-        self, table, rows, offsets, initial, initial_rows, keep_states, sums=False, maxima=False
+        self, source, offsets, initial, initial_rows, keep_states, sums=False, maxima=False
     ):
         """States of the batch, all of them if kept, and their ``Summary``."""
         B, H = len(initial_rows), len(self.bias)
@@ -66,8 +93,8 @@ class Recurrence:
             at = self.workspace.array("at", (B, H), np.int32)
             summary = summary._replace(maxima=self.array("maxima", B, H), at=at)
         _core.forward(
-            table,
-            rows,
+            *source,
+            self.kernel[: source.inputs.shape[1]],
             offsets,
             initial,
             initial_rows,
@@ -82,46 +109,39 @@ class Recurrence:
         )
         return states, summary
 
-    def backward(self, states, offsets, grads, grad_states=None, rows=None, n_rows=0):
-        """Gradients of the table, of the initial states and of U.
-
-        ``grads`` are those of the ``Summary``, with its ``at``. ``rows`` are those of the
-        ``n_rows`` of the table that the transitions read; None means that each has a row of its
-        own.
-        """
+    def backward(self, states, source, offsets, grads, grad_states=None, want_inputs=False):
+        """``Gradients`` from those of the ``Summary``, with its ``at``, and of every state."""
         B, H = grads.last.shape
-        if grad_states is None:
-            grad_states = states[:0]
-        work = self.array("work", *_core.backward_work(B, TILE, H, n_rows))
-        if rows is None:
-            # Takes the place of the table, which has served and is still in the caches.
-            grad_table = self.array("table", int(offsets[-1]), H)
-        else:
-            grad_table = self.array("grad_table", n_rows, H)
-        grad_initial = self.array("grad_initial", B, H)
-        grad_recurrent_kernel = np.empty_like(self.recurrent_kernel)
+        N, F = source.inputs.shape
+        gradients = Gradients(
+            self.array("grad_table", len(source.table), H),
+            self.array("grad_inputs", N if want_inputs else 0, F),
+            np.empty((F, H), states.dtype),
+            self.array("grad_initial", B, H),
+            np.empty_like(self.recurrent_kernel),
+        )
         _core.backward(
             states,
             offsets,
             np.ascontiguousarray(self.recurrent_kernel.T),
             grads.last,
-            grad_states,
+            states[:0] if grad_states is None else grad_states,
             grads.sums,
             grads.maxima,
             grads.at,
-            NO_ROWS if rows is None else rows,
+            source.rows,
+            source.inputs,
+            np.ascontiguousarray(self.kernel[:F].T),
             self.activation,
             TILE,
             self.n_threads,
-            work,
-            grad_table,
-            grad_initial,
-            grad_recurrent_kernel,
+            self.array("work", *_core.backward_work(B, TILE, H, source.n_sums)),
+            *gradients,
         )
-        return grad_table, grad_initial, grad_recurrent_kernel
+        return gradients
 
-    def project_backward(self, inputs, grad_table, want_inputs=True):
-        """Gradients of the distinct inputs, of W and of b."""
+    def table_backward(self, inputs, grad_table, want_inputs=True):
+        """Gradients of the distinct inputs, of W and of b, from that of their table."""
         D, F = inputs.shape
         H = len(self.bias)
         work = self.array("partial_sums", _core.workspace_rows(D), F + 1, H)

@@ -42,16 +42,16 @@ class Recurrent:
     def _pooled(self, steps, run):
         """States after the last step, and their means and maxima, by name."""
         batch, recurrence = steps.batch, self._recurrence(run)
-        table = recurrence.project(steps.values)
+        source = _source(recurrence, steps)
         walk = recurrence.scope("paddings")
-        starts = _walk(walk, batch, table)
+        starts = _walk(walk, batch, source)
         mean, maximum = ("mean" in self.pooling), ("max" in self.pooling)
         states, summary = recurrence.forward(
-            table, steps.rows, batch.offsets, starts, batch.pads, run.training, mean, maximum
+            source, batch.offsets, starts, batch.pads, run.training, mean, maximum
         )
         pooled = {"last": summary.last, "mean": summary.sums, "max": summary.maxima}
         if mean:
-            n_steps = np.maximum(np.diff(batch.offsets), 1).astype(table.dtype)[:, None]
+            n_steps = np.maximum(np.diff(batch.offsets), 1).astype(summary.sums.dtype)[:, None]
             pooled["mean"] = summary.sums / n_steps
 
         def backward(grads):
@@ -61,24 +61,24 @@ class Recurrent:
                 grads["max"] if maximum else summary.maxima,
                 summary.at,
             )
-            grad_table, grad_initial, grad_recurrent_kernel = recurrence.backward(
-                states, batch.offsets, grads, **_shared_rows(steps)
+            gradients = recurrence.backward(
+                states, source, batch.offsets, grads, want_inputs=steps.learned
             )
             if len(starts) > 1:
-                grad_row, grad_kernel = _walk_backward(walk, batch, starts, grad_initial)
-                grad_table[steps.rows[-1]] += grad_row[0]
-                grad_recurrent_kernel += grad_kernel
-            return self._project_backward(recurrence, steps, grad_table, grad_recurrent_kernel)
+                grad_row, of_walk = _walk_backward(walk, batch, source, starts, gradients.initial)
+                gradients.table[steps.rows[-1]] += grad_row
+                gradients.recurrent_kernel[:] += of_walk
+            return self._named(recurrence, steps, gradients)
 
         return pooled, backward
 
     def every_state(self, steps, run):
         """The state after each step as a row of its own, in the order of the transitions."""
         batch, recurrence = steps.batch, self._recurrence(run)
-        table = recurrence.project(steps.values)
-        start = np.zeros((1, self.width), table.dtype)
+        source = _source(recurrence, steps)
+        start = np.zeros((1, self.width), source.table.dtype)
         states, summary = recurrence.forward(
-            table, steps.rows, batch.offsets, start, np.zeros(len(batch), np.int32), True
+            source, batch.offsets, start, np.zeros(len(batch), np.int32), True
         )
         after = batch.states_after
         out = recurrence.array("out", len(after), self.width)
@@ -88,14 +88,15 @@ class Recurrent:
             grad_states = recurrence.array("grad_states", *states.shape)
             grad_states[:] = 0
             grad_states[after] = grad
-            grad_table, _, grad_recurrent_kernel = recurrence.backward(
+            gradients = recurrence.backward(
                 states,
+                source,
                 batch.offsets,
                 of_last(np.zeros_like(summary.last)),
                 grad_states,
-                **_shared_rows(steps),
+                steps.learned,
             )
-            return self._project_backward(recurrence, steps, grad_table, grad_recurrent_kernel)
+            return self._named(recurrence, steps, gradients)
 
         rows = np.arange(len(after), dtype=np.int32)
         return Steps(batch, out, rows, shared=False, learned=True), backward
@@ -105,14 +106,18 @@ class Recurrent:
         scope = run.workspace.scope(self.name)
         return Recurrence(weights, self.activation, run.n_threads, scope, self.ties)
 
-    def _project_backward(self, recurrence, steps, grad_table, grad_recurrent_kernel):
-        grad_values, grad_kernel, grad_bias = recurrence.project_backward(
-            steps.values, grad_table, steps.learned
-        )
-        return grad_values, {
-            f"{self.name}/recurrent_kernel": grad_recurrent_kernel,
-            f"{self.name}/kernel": grad_kernel,
-            f"{self.name}/bias": grad_bias,
+    def _named(self, recurrence, steps, gradients):
+        """Gradients of the values of the steps, and those of the weights by name."""
+        if steps.shared:
+            values, kernel, bias = recurrence.table_backward(
+                steps.values, gradients.table, steps.learned
+            )
+        else:
+            values, kernel, bias = gradients.inputs, gradients.kernel, gradients.table[0].copy()
+        return values, {
+            f"{self.name}/recurrent_kernel": gradients.recurrent_kernel,
+            f"{self.name}/kernel": kernel,
+            f"{self.name}/bias": bias,
         }
 
     def buffers(self, size):
@@ -121,38 +126,34 @@ class Recurrent:
         states = (size.steps + size.samples) * H
         if not self.pooling:
             states += (2 * size.steps + size.samples) * H
-        tables = 2 * size.distinct * H + size.distinct * F  # projections, gradients of both sides
-        groups = _core.backward_work(size.samples, TILE, H, size.distinct if size.shared else 0)
+        tables = size.distinct * F + (2 * size.distinct * H if size.shared else 0)
+        groups = _core.backward_work(size.samples, TILE, H, size.distinct if size.shared else F + 1)
         return states + tables + prod(groups)
 
 
-def _shared_rows(steps):
-    return {"rows": steps.rows, "n_rows": len(steps.values)} if steps.shared else {}
+def _source(recurrence, steps):
+    if steps.shared:
+        return recurrence.table(steps.values, steps.rows)
+    return recurrence.inputs(steps.values)
 
 
-def _walk(recurrence, batch, table):
+def _walk(recurrence, batch, source):
     """States h_0, h_1, ... of the walk through as many paddings as any sequence has."""
     P = int(batch.pads.max(initial=0))
-    start = np.zeros((1, table.shape[1]), table.dtype)
+    start = np.zeros((1, source.table.shape[1]), source.table.dtype)
     if P == 0:
         return start
-    rows = np.full(P, batch.rows[-1], np.int32)
-    return recurrence.forward(
-        table, rows, np.array([0, P]), start, np.zeros(1, np.int32), keep_states=True
-    )[0]
+    source = source._replace(rows=np.full(P, batch.rows[-1], np.int32))
+    return recurrence.forward(source, np.array([0, P]), start, np.zeros(1, np.int32), True)[0]
 
 
-def _walk_backward(recurrence, batch, states, grad_initial):
+def _walk_backward(recurrence, batch, source, states, grad_initial):
     """Gradients of the row of the table that is the padding's, and of U."""
     P = len(states) - 1
     grad_states = recurrence.array("grad_states", *states.shape)
     _core.scatter_add(grad_initial, batch.pads, grad_states)
-    grad_row, _, grad_recurrent_kernel = recurrence.backward(
-        states,
-        np.array([0, P]),
-        of_last(np.zeros_like(states[:1])),
-        grad_states,
-        rows=np.zeros(P, np.int32),
-        n_rows=1,
+    source = source._replace(table=source.table[:1], rows=np.zeros(P, np.int32))
+    gradients = recurrence.backward(
+        states, source, np.array([0, P]), of_last(np.zeros_like(states[:1])), grad_states
     )
-    return grad_row, grad_recurrent_kernel
+    return gradients.table[0], gradients.recurrent_kernel

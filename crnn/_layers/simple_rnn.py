@@ -343,11 +343,10 @@ class _Call:
         held = dict(vars(layer))  # at one moment, though another thread may set weights
         weights = [np.array(held[name], dtype=layer.dtype, order="C") for name in WEIGHTS]
         self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
-        table = self.recurrence.project(self.batch.inputs)
+        self.source = self.recurrence.inputs(self.batch.inputs)
         order = self.batch.order
         self.states, (last, *_) = self.recurrence.forward(
-            table,
-            self.batch.rows,
+            self.source,
             self.batch.offsets,
             np.ascontiguousarray(initial_state),
             order.astype(np.int32),
@@ -381,20 +380,22 @@ class _Call:
             grad_last = np.zeros_like(self.last)
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]
-        grad_steps, grad_start, grad_recurrent_kernel = self.recurrence.backward(
-            self.states, batch.offsets, of_last(np.ascontiguousarray(grad_last)), grad_states
+        of = self.recurrence.backward(
+            self.states,
+            self.source,
+            batch.offsets,
+            of_last(np.ascontiguousarray(grad_last)),
+            grad_states,
+            True,
         )
-        grad_initial = np.empty_like(grad_start)
-        grad_initial[batch.order] = grad_start
-        grad_inputs, grad_kernel, grad_bias = self.recurrence.project_backward(
-            batch.inputs, grad_steps
-        )
+        grad_initial = np.empty_like(of.initial)
+        grad_initial[batch.order] = of.initial
         gradients = Bunch(
-            inputs=self._unpack(grad_inputs),
+            inputs=self._unpack(of.inputs),
             initial_state=grad_initial,
-            kernel=grad_kernel,
-            recurrent_kernel=grad_recurrent_kernel,
-            bias=grad_bias,
+            kernel=of.kernel,
+            recurrent_kernel=of.recurrent_kernel,
+            bias=of.table[0].copy(),
         )
         if self.single:
             gradients.inputs = gradients.inputs[0]
