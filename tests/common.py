@@ -21,6 +21,8 @@ MODULES = (crnn, crnn.callbacks, crnn.datasets, crnn.inspection, crnn.interop, c
 PUBLIC = {name: getattr(m, name) for m in MODULES for name in m.__all__ if name[0] != "_"}
 
 ROUNDS = int(os.environ.get("CRNN_ROUNDS", "2"))  # how often to repeat what depends on chance
+SLOWDOWN = int(os.environ.get("CRNN_SLOWDOWN", "1"))  # of instrumented kernels, for time limits
+TIMEOUT = 100 * SLOWDOWN  # seconds after which what takes a few of them counts as hung
 
 
 # The network of the book and how it is trained, but for sizes and epochs.
@@ -104,7 +106,7 @@ def central_differences(function, array, eps=1e-6):
     return gradient
 
 
-def run_python(*arguments, timeout=100, **environment):
+def run_python(*arguments, timeout=TIMEOUT, **environment):
     """Run Python in a new process that can import the tests, and give what became of it."""
     return subprocess.run(
         [sys.executable, *arguments],

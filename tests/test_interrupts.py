@@ -268,7 +268,7 @@ except KeyboardInterrupt:
 )
 def test_a_process_ends_soon_after_ctrl_c(what):
     """The work is abandoned, and nobody waits for it at the exit."""
-    run = run_python("-c", TO_THE_END.format(work=WORK[what]), timeout=200)
+    run = run_python("-c", TO_THE_END.format(work=WORK[what]), timeout=2 * common.TIMEOUT)
     seconds = time.time() - float(run.stdout)
     print(f"{what}: {seconds:.2f} s from the signal to the end of the process")
     assert (run.returncode, run.stderr) == (3, "")

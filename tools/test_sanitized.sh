@@ -35,7 +35,7 @@ CRNN_DEBUG=1 CC="gcc $flags -fno-omit-frame-pointer" "$venv/bin/pip" install --q
 
 # An instrumented library in a Python that is not needs the runtimes before anything else. Python
 # keeps memory until its end, so leaks are looked for elsewhere; its own allocator would hide errors.
-export LD_PRELOAD="$runtimes" PYTHONMALLOC=malloc UBSAN_OPTIONS=print_stacktrace=1
+export LD_PRELOAD="$runtimes" PYTHONMALLOC=malloc UBSAN_OPTIONS=print_stacktrace=1 CRNN_SLOWDOWN=10
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 # Python's own locks are not instrumented: reports count if they name the extension.
 log=$(mktemp -d)
