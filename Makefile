@@ -62,6 +62,7 @@ bench: .venv/bin/python  ## all measurements of docs/performance.md; needs IMDB 
 	$(PYTHON) benchmarks/text.py
 	$(PYTHON) benchmarks/denormals.py
 	$(PYTHON) benchmarks/contention.py
+	$(PYTHON) benchmarks/options.py
 	$(PYTHON) benchmarks/clusters.py
 
 bench-kernels:  ## time the kernels and keep the figures; BENCH=--benchmark-compare shows changes

@@ -18,10 +18,12 @@ def leading_zeros(values: _Int32, offsets: _Int64, out: _Int32) -> None: ...
 def order_steps(
     starts: _Int64,
     offsets: _Int64,
-    backwards: bool,
     tile: int,
     n_threads: int,
     positions: _Int64,
+) -> None: ...
+def mirror_steps(
+    offsets: _Int64, tile: int, n_threads: int, blocks: _Int64, mirror: _Int64
 ) -> None: ...
 def look_up(values: _Int32, positions: _Int64, n_threads: int, out: _Int32) -> None: ...
 def distinct(

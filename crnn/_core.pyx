@@ -185,7 +185,7 @@ def forward(
     floating[:, ::1] last,                    # OUT (B, H)
     floating[:, ::1] sums,                    # OUT (B, H), or (0, H) if nobody asks for them
     floating[:, ::1] maxima,                  # OUT (B, H), or (0, H)
-    int32_t[:, ::1] at,                       # OUT like maxima, their time in the tile
+    int32_t[:, ::1] at,                       # OUT like maxima, their time in the tile; or (0, H)
 ):
     """Run h_t = f(x_t W + b + h_{t-1} U) through all steps of a batch.
 
@@ -212,7 +212,8 @@ def forward(
             "states and last must have room for the batch")
     require(sums.shape[1] == H and maxima.shape[1] == H and at.shape[1] == H
             and (sums.shape[0] == 0 or sums.shape[0] == B)
-            and (maxima.shape[0] == 0 or maxima.shape[0] == B) and at.shape[0] == maxima.shape[0],
+            and (maxima.shape[0] == 0 or maxima.shape[0] == B)
+            and (at.shape[0] == 0 or at.shape[0] == maxima.shape[0]),
             "sums, maxima and at must be like last, or have no rows")
     if B == 0 or H == 0:
         return
@@ -223,7 +224,9 @@ def forward(
     if sums.shape[0] > 0:
         work.sums = &sums[0, 0]
     if maxima.shape[0] > 0:
-        work.maxima, work.at = &maxima[0, 0], &at[0, 0]
+        work.maxima = &maxima[0, 0]
+    if at.shape[0] > 0:
+        work.at = &at[0, 0]
     if N > 0:
         work.table = &table[0, 0]
     if inputs.shape[0] > 0:
@@ -247,7 +250,7 @@ cdef struct Forward:
     void *last
     void *sums    # or NULL
     void *maxima  # or NULL
-    int32_t *at
+    int32_t *at   # or NULL
     Py_ssize_t B, F, H, tile
     int activation
     bint keep_states, ties
@@ -272,9 +275,11 @@ cdef void forward_tile(const Forward *work, floating *states, Py_ssize_t k) noex
     if sums != NULL:
         sums += first * H
         memset(sums, 0, S * H * sizeof(floating))
-    if maxima != NULL:
-        maxima, at = maxima + first * H, at + first * H
+    if at != NULL:
+        at += first * H
         memset(at, 0, S * H * sizeof(int32_t))
+    if maxima != NULL:
+        maxima += first * H
         for r in range(S * H):
             maxima[r] = -INFINITY
     for s in range(steps + 1):

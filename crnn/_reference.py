@@ -42,10 +42,14 @@ def leading_zeros(values, offsets, out):
         out[i] = np.argmax(np.append(values[start:stop], 1) != 0)
 
 
-def order_steps(starts, offsets, backwards, tile, n_threads, positions):
+def order_steps(starts, offsets, tile, n_threads, positions):
     for start, (_, transitions) in zip(starts, walks(offsets, tile), strict=True):
-        steps = np.arange(len(transitions))
-        positions[transitions] = start + (steps[::-1] if backwards else steps)
+        positions[transitions] = start + np.arange(len(transitions))
+
+
+def mirror_steps(offsets, tile, n_threads, blocks, mirror):
+    for _, transitions in walks(offsets, tile):
+        mirror[transitions] = transitions[::-1]
 
 
 def look_up(values, positions, n_threads, out):
@@ -154,10 +158,11 @@ def forward(
         if len(sums):
             sums[i] = after.sum(axis=0)
         if len(maxima):
-            maxima[i], at[i] = h, 0
-        if len(maxima) and len(after):
+            maxima[i] = after.max(axis=0) if len(after) else h
+        if len(at):
+            at[i] = 0
+        if len(at) and len(after):
             first, end = after.argmax(axis=0), len(after) - 1 - after[::-1].argmax(axis=0)
-            maxima[i] = after.max(axis=0)
             at[i] = lengths[i - i % tile] - lengths[i] + 1 + (end if ties else first)
 
 

@@ -24,8 +24,12 @@ def arguments(kernel):
     return {
         "leading_zeros": {"values": rows, "offsets": OFFSETS, "out": ints(0, 0, 0)},
         "order_steps": {
-            "starts": np.array([0, 3, 5]), "offsets": OFFSETS, "backwards": False, "tile": TILE,
-            "n_threads": 1, "positions": positions,
+            "starts": np.array([0, 3, 5]), "offsets": OFFSETS, "tile": TILE, "n_threads": 1,
+            "positions": positions,
+        },
+        "mirror_steps": {
+            "offsets": OFFSETS, "tile": TILE, "n_threads": 1, "blocks": positions,
+            "mirror": positions.copy(),
         },
         "look_up": {"values": rows, "positions": positions, "n_threads": 1, "out": rows.copy()},
         "distinct": {
@@ -88,7 +92,7 @@ NUMBERS = [
     ("forward", "initial_rows"), ("backward", "rows"), ("softmax_cross_entropy", "targets"),
     ("rmsprop", "ids"), ("adam", "ids"), ("adam_without_gradient", "ids"),
     ("order_steps", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
-    ("drop_tokens", "starts"), ("drop_tokens", "lengths"),
+    ("mirror_steps", "offsets"), ("drop_tokens", "starts"), ("drop_tokens", "lengths"),
 ]  # fmt: skip
 
 
@@ -108,7 +112,8 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
 @pytest.mark.parametrize(
     ("kernel", "name", "value"),
     [
-        ("order_steps", "tile", 0), ("forward", "tile", 0), ("backward", "tile", -1),
+        ("order_steps", "tile", 0), ("mirror_steps", "tile", 0), ("forward", "tile", 0),
+        ("backward", "tile", -1),
         ("backward", "tile", 0), ("drop", "width", 2), ("drop_tokens", "places", np.arange(5)),
         ("forward", "activation", 4), ("backward", "activation", -1),
         ("forward", "offsets", np.array([0, 1, 3, 6])), ("forward", "table", floats(0, H)),

@@ -67,7 +67,7 @@ class Batch:
         states, last = np.zeros((rows, self.H), dtype), np.zeros((self.B, self.H), dtype)
         n_pooled = self.B if n_pooled is None else n_pooled
         sums, maxima = np.zeros((2, n_pooled, self.H), dtype)
-        at = np.zeros((n_pooled, self.H), np.int32)
+        at = np.zeros((n_pooled if keep else 0, self.H), np.int32)
         module.forward(
             self.table.astype(dtype),
             self.rows,
@@ -159,14 +159,24 @@ def test_leading_zeros(T):
 
 @pytest.mark.parametrize("kind", ["equal", "ragged"])
 @pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
-@pytest.mark.parametrize("backwards", [False, True])
-def test_order_steps(B, T, kind, backwards):
+def test_order_steps(B, T, kind):
     batch = Batch(kind, B, T, 1, "float64")
     starts = np.random.default_rng(1).permutation(B) * T
     got, wanted = np.full(batch.N, -1), np.full(batch.N, -2)
-    _core.order_steps(starts, batch.offsets, backwards, batch.tile, 2, got)
-    _reference.order_steps(starts, batch.offsets, backwards, batch.tile, 1, wanted)
+    _core.order_steps(starts, batch.offsets, batch.tile, 2, got)
+    _reference.order_steps(starts, batch.offsets, batch.tile, 1, wanted)
     np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("kind", ["equal", "ragged"])
+@pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
+def test_mirror_steps(B, T, kind):
+    batch = Batch(kind, B, T, 1, "float64")
+    blocks, got, wanted = np.full((3, batch.N), -1)
+    _core.mirror_steps(batch.offsets, batch.tile, 2, blocks, got)
+    _reference.mirror_steps(batch.offsets, batch.tile, 1, blocks, wanted)
+    np.testing.assert_array_equal(got, wanted)
+    np.testing.assert_array_equal(got[got], np.arange(batch.N))
 
 
 @pytest.mark.parametrize("N", [0, 1, 7, 20_000])
@@ -406,7 +416,10 @@ def run_shared(name, dtype, n_threads):
     batch = Batch("ragged", 300, 80, H, dtype)
     if name == "order_steps":
         out = [np.full(batch.N, -1)]
-        _core.order_steps(permuted[:300], batch.offsets, False, batch.tile, n_threads, *out)
+        _core.order_steps(permuted[:300], batch.offsets, batch.tile, n_threads, *out)
+    elif name == "mirror_steps":
+        blocks, *out = np.full((2, batch.N), -1)
+        _core.mirror_steps(batch.offsets, batch.tile, n_threads, blocks, *out)
     elif name == "look_up":
         out = [np.full(20_000, -1, np.int32)]
         _core.look_up(permuted[::-1].astype(np.int32), permuted, n_threads, *out)

@@ -50,11 +50,13 @@ TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
     for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-/* Where x > y: y := x, at := step; or, with ties, where x >= y. NaN counts as more than any number,
- * and as states that follow NaN are NaN, one that is met stays to the end. */
+/* Where x > y: y := x, at := step unless at is NULL; or, with ties, where x >= y. NaN counts as more
+ * than any number, and as states that follow NaN are NaN, one that is met stays to the end. */
 TARGET static void NAME(keep_maxima)(int ties, ptrdiff_t n, int32_t step, const REAL *restrict x,
                                      REAL *restrict y, int32_t *restrict at) {
-    if (ties)
+    if (at == NULL)
+        for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i] <= y[i] ? y[i] : x[i];
+    else if (ties)
         for (ptrdiff_t i = 0; i < n; i++) {
             const int more = !(x[i] < y[i]);
             y[i] = more ? x[i] : y[i];

@@ -27,7 +27,6 @@ def leading_zeros(
 def order_steps(
     const int64_t[::1] starts,   # IN  (B,)  where each sequence starts in the flat values
     const int64_t[::1] offsets,  # IN  (B + 1,)  running sum of the lengths, the longest first
-    bint backwards,              # read each sequence from its last step to its first
     Py_ssize_t tile,
     int n_threads,
     int64_t[::1] positions,      # OUT (N,)  flat position of the input of each transition
@@ -39,32 +38,68 @@ def order_steps(
     require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
     if positions.shape[0] == 0:
         return
-    cdef StepOrder work = StepOrder(&starts[0], &offsets[0], B, tile, backwards)
+    cdef StepOrder work = StepOrder(&starts[0], &offsets[0], NULL, B, tile)
     with nogil:
         crnn_share(<crnn_piece> order_tile, &work, &positions[0], count_chunks(B, tile),
                    n_threads, 32 * positions.shape[0])
 
 
+def mirror_steps(
+    const int64_t[::1] offsets,  # IN  (B + 1,)  as in order_steps
+    Py_ssize_t tile,
+    int n_threads,
+    int64_t[::1] blocks,         # WORK (N,)
+    int64_t[::1] mirror,         # OUT (N,)
+):
+    """The transition that is each one's counterpart when its sequence is read backwards."""
+    cdef Py_ssize_t N = mirror.shape[0], B = offsets.shape[0] - 1
+    require_layout(offsets, tile)
+    require(N == offsets[B] and blocks.shape[0] == N,
+            "blocks and mirror must have one entry a transition")
+    if N == 0:
+        return
+    cdef StepOrder work = StepOrder(NULL, &offsets[0], &blocks[0], B, tile)
+    with nogil:
+        crnn_share(<crnn_piece> mirror_tile, &work, &mirror[0], count_chunks(B, tile), n_threads,
+                   32 * N)
+
+
 cdef struct StepOrder:
     const int64_t *starts
     const int64_t *offsets
+    int64_t *blocks
     Py_ssize_t B, tile
-    bint backwards
 
 
 cdef void order_tile(const StepOrder *work, int64_t *positions, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r, left
+    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r
     cdef const int64_t *starts = work.starts + first
     cdef const int64_t *offsets = work.offsets + first
     cdef Py_ssize_t steps = offsets[1] - offsets[0]
     positions += offsets[0]
     for s in range(steps):
         m = running(offsets, S, m, steps - s)
-        left = steps - 1 - s
         for r in range(m):
-            positions[r] = starts[r] + (
-                left if work.backwards else offsets[r + 1] - offsets[r] - 1 - left)
+            positions[r] = starts[r] + offsets[r + 1] - offsets[r] - (steps - s)
         positions += m
+
+
+cdef void mirror_tile(const StepOrder *work, int64_t *mirror, Py_ssize_t k) noexcept nogil:
+    """Row r has l steps, from steps - l on: what is at s goes to 2 steps - l - 1 - s."""
+    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r
+    cdef const int64_t *offsets = work.offsets + first
+    cdef Py_ssize_t steps = offsets[1] - offsets[0], j = offsets[0]
+    cdef int64_t *blocks = work.blocks + offsets[0]  # first transition of each step
+    for s in range(steps):
+        blocks[s] = j
+        m = running(offsets, S, m, steps - s)
+        j += m
+    m, j = 0, offsets[0]
+    for s in range(steps):
+        m = running(offsets, S, m, steps - s)
+        for r in range(m):
+            mirror[j + r] = blocks[2 * steps - (offsets[r + 1] - offsets[r]) - 1 - s] + r
+        j += m
 
 
 cdef inline Py_ssize_t running(

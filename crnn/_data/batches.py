@@ -24,6 +24,7 @@ class Batch:
     """
 
     tile: int
+    n_threads: int
     order: np.ndarray  # (B,) where each sequence is in the ``indices`` passed to pack
     offsets: np.ndarray  # (B + 1,)
     pads: np.ndarray  # (B,)
@@ -48,12 +49,9 @@ class Batch:
     @cached_property
     def mirror(self):
         """The transition that is each one's counterpart when its sequence is read backwards."""
-        N = self.n_transitions
-        ahead, back, at = (np.empty(N, np.int64) for _ in range(3))
-        for backwards, places in ((False, ahead), (True, back)):
-            _core.order_steps(self.offsets[:-1], self.offsets, backwards, self.tile, 1, places)
-        at[ahead] = np.arange(N)
-        return at[back]
+        blocks, mirror = np.empty((2, self.n_transitions), np.int64)
+        _core.mirror_steps(self.offsets, self.tile, self.n_threads, blocks, mirror)
+        return mirror
 
 
 def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n_bigrams=0):
@@ -73,11 +71,13 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n
     padded = pads.argmax() if len(pads) else 0
     extra = int(len(pads) > 0 and pads[padded] > 0)
     positions = workspace.array("positions", (N + extra,), np.int64)
-    _core.order_steps(starts, offsets, False, tile, n_threads, positions[:N])
+    _core.order_steps(starts, offsets, tile, n_threads, positions[:N])
     if not sequences.are_tokens:
         inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
         _core.gather(sequences.values, positions, n_threads, inputs)
-        return Batch(tile, order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs)
+        return Batch(
+            tile, n_threads, order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs
+        )
     if extra:
         positions[N] = starts[padded] - 1  # the padding before its first token
     bigrams = None
@@ -87,9 +87,11 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n
         rows = workspace.array("rows", positions.shape, np.int32)
         _core.look_up(sequences.values, positions, n_threads, rows)
         ids = np.arange(vocabulary_size, dtype=np.int32)
-        return Batch(tile, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
+        return Batch(
+            tile, n_threads, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams
+        )
     ids, rows = _distinct(sequences.values, positions, workspace, vocabulary_size)
-    return Batch(tile, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
+    return Batch(tile, n_threads, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
 
 
 def _distinct(values, positions, workspace, bound):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from crnn import _core
 from crnn._layers.recurrent import Recurrent
 from crnn._layers.steps import Steps
 
@@ -28,7 +29,7 @@ class Bidirectional:
         if not self.pooling:
             return self.every_state(steps, run)
         a, ahead = self.ahead.forward(steps, run)
-        b, back = self.back.forward(_mirrored(steps), run)
+        b, back = self.back.forward(_mirrored(steps, run), run)
         pooled = {name: np.concatenate([a[name], b[name]], axis=1) for name in a}
 
         def backward(grads):
@@ -44,7 +45,7 @@ class Bidirectional:
     def every_state(self, steps, run):
         """The states after each step in both readings, in the order of the transitions."""
         a, ahead = self.ahead.every_state(steps, run)
-        b, back = self.back.every_state(_mirrored(steps), run)
+        b, back = self.back.every_state(_mirrored(steps, run), run)
         mirror = steps.batch.mirror
         values = np.concatenate([a.values, b.values[mirror]], axis=1)
 
@@ -69,11 +70,13 @@ class Bidirectional:
         return self.ahead.buffers(size) + self.back.buffers(size) + states + mirrored
 
 
-def _mirrored(steps):
+def _mirrored(steps, run):
     """The steps of each sequence from its last one to its first."""
     mirror = steps.batch.mirror
     if steps.shared:
-        return steps._replace(rows=steps.rows[mirror])
+        rows = np.empty(len(mirror), np.int32)
+        _core.look_up(steps.rows, mirror, run.n_threads, rows)
+        return steps._replace(rows=rows)
     return steps._replace(values=steps.values[mirror])
 
 

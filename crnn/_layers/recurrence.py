@@ -90,7 +90,7 @@ class Recurrence:
         if sums:
             summary = summary._replace(sums=self.array("sums", B, H))
         if maxima:
-            at = self.workspace.array("at", (B, H), np.int32)
+            at = self.workspace.array("at", (B if keep_states else 0, H), np.int32)
             summary = summary._replace(maxima=self.array("maxima", B, H), at=at)
         _core.forward(
             *source,
