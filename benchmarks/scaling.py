@@ -25,6 +25,7 @@ GRIDS = {
     "H": [16, 32, 64, 128, 256],
     "V": [100, 1000, 10_000, 100_000],
 }
+STEPS = 10  # in a turn
 USUAL = {"T": 256, "B": 128, "H": 32, "V": 10_000}
 
 
@@ -50,16 +51,19 @@ class Steps:
 
 
 def milliseconds(steps, seconds=0.4):
-    """Median time of a step for each of several models, which take turns batch by batch."""
+    """Median time of a step for each of several models, which take turns of some steps.
+
+    The first step of a turn, which finds threads asleep and caches full of something else, is not
+    counted.
+    """
     times = [[] for _ in steps]
     end = perf_counter() + seconds * len(steps)
-    i = 0
-    while perf_counter() < end or i < 3:
+    turn = 0
+    while perf_counter() < end or turn < 1:
         for model, spent in zip(steps, times, strict=True):
-            value = model.run(model.batches[i % len(model.batches)])
-            if i > 0:
-                spent.append(value)
-        i += 1
+            steps_taken = [model.run(model.batches[i % len(model.batches)]) for i in range(STEPS)]
+            spent += steps_taken[1:]
+        turn += 1
     return [median(spent) for spent in times]
 
 
