@@ -331,7 +331,7 @@ def work(path):
     train_to_the_end(path).set_params(callbacks=None).save(path.with_name("done.npz"))
 
 
-JOB = {"max_iter": 60, "validation_fraction": 0.25, "stratify": True, "optimizer": "adam"}
+JOB = {"max_iter": 30, "validation_fraction": 0.25, "stratify": True, "optimizer": "adam"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

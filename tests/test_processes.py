@@ -82,8 +82,15 @@ def test_a_worker_keeps_to_its_share(inner):
     assert set(started) <= ({0} if inner == 1 else {0, 1})  # 0 too where a worker had both tasks
 
 
+# A worker of loky begins as a spawned process does.
+METHODS = [
+    pytest.param(method, marks=pytest.mark.slow) if method == "spawn" else method
+    for method in (*multiprocessing.get_all_start_methods(), "loky")
+]
+
+
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # which is the point here
-@pytest.mark.parametrize("method", [*multiprocessing.get_all_start_methods(), "loky"])
+@pytest.mark.parametrize("method", METHODS)
 def test_children_fit_after_their_parent(method):
     wanted = states()
     for _ in range(ROUNDS):
