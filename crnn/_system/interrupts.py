@@ -39,11 +39,17 @@ def run_interruptibly(task, cancel=lambda: None):
             _thread.start_new_thread(run, ())
         except RuntimeError:  # no thread is available, or the interpreter is shutting down
             return task()
-        while not ended.acquire(timeout=POLL):
-            pass
+        _wait_for(ended)
     except BaseException:
         cancel()
         raise
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]
+
+
+# Apart from its caller, since Python 3.12 and 3.13 leave the jump at the end of a loop out of a try
+# statement around it: an interrupt just there would pass by.
+def _wait_for(lock):
+    while not lock.acquire(timeout=POLL):
+        pass

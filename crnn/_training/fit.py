@@ -58,19 +58,25 @@ class Fit:
         with self._giving(estimator), ExitStack() as ends:
             for listener in self.listeners:
                 ends.callback(listener.end)
-            if self.tell("begin"):
-                self.stop()
-            while self.plan["epochs_left"]:
-                self.tell("begin_epoch")
-                figures = self._train_epoch()
-                self.tell("record", figures)
-                self.training["optimizer"] = copied(self.optimizer.state)
-                self.whole = snapshot(self.model)
-                if self.tell("end_epoch", self.whole):
-                    self.stop()
-                self.seen = self.whole
-            self.whole = self._finished()
+            self._train()
             self.tell("finish", self.whole)
+
+    # Apart from run, since Python 3.12 and 3.13 leave the jump at the end of a loop out of a with
+    # statement around it: an interrupt just there would pass by.
+    def _train(self):
+        """Epoch after epoch, until none is left."""
+        if self.tell("begin"):
+            self.stop()
+        while self.plan["epochs_left"]:
+            self.tell("begin_epoch")
+            figures = self._train_epoch()
+            self.tell("record", figures)
+            self.training["optimizer"] = copied(self.optimizer.state)
+            self.whole = snapshot(self.model)
+            if self.tell("end_epoch", self.whole):
+                self.stop()
+            self.seen = self.whole
+        self.whole = self._finished()
 
     def tell(self, event, *details):
         """All are told, so that none misses the epoch at which another one stops."""
