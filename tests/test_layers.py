@@ -46,8 +46,7 @@ def steps(shared, bigrams=0):
     batch = packed(tokens(), bigrams)
     n, N = len(batch.ids), batch.n_transitions
     values = np.random.default_rng(1).normal(size=(n if shared else N, F))
-    rows = batch.rows if shared else np.arange(N, dtype=np.int32)
-    return Steps(batch, values, rows, shared, learned=True)
+    return Steps(batch, values, batch.rows if shared else None, learned=True)
 
 
 def states():

@@ -29,7 +29,7 @@ class Batch:
     offsets: np.ndarray  # (B + 1,)
     pads: np.ndarray  # (B,)
     positions: np.ndarray  # (N,) or (N + 1,) where each transition reads the flat values
-    rows: np.ndarray  # (N,) or (N + 1,)
+    rows: np.ndarray | None = None  # (N,) or (N + 1,)
     inputs: np.ndarray | None = None  # (N, F)
     ids: np.ndarray | None = None  # (D,)
     bigrams: tuple | None = None  # distinct ones, and which of them each transition reads, (N,)
@@ -75,9 +75,7 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n
     if not sequences.are_tokens:
         inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
         _core.gather(sequences.values, positions, n_threads, inputs)
-        return Batch(
-            tile, n_threads, order, offsets, pads, positions, np.arange(N, dtype=np.int32), inputs
-        )
+        return Batch(tile, n_threads, order, offsets, pads, positions, inputs=inputs)
     if extra:
         positions[N] = starts[padded] - 1  # the padding before its first token
     bigrams = None

@@ -53,7 +53,7 @@ class Bidirectional:
             grad_ahead, grad_back = _halves(grad)
             return self._backward(steps, ahead(grad_ahead), back(grad_back[mirror]))
 
-        return Steps(steps.batch, values, a.rows, shared=False, learned=True), backward
+        return Steps(steps.batch, values, None, learned=True), backward
 
     def _backward(self, steps, ahead, back):
         """Gradients of what both read, from (gradient of the values, of the weights) of each."""

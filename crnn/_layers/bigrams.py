@@ -1,7 +1,5 @@
 """Vectors of pairs of neighbouring tokens, added to those of the tokens."""
 
-import numpy as np
-
 from crnn import _core
 from crnn._layers.dropout import drawn
 from crnn._layers.parameters import Parameter, zeros
@@ -45,8 +43,7 @@ class Bigrams:
                 drop(grad_added)
             return grad_values, {self.name: RowGradient(ids, grad_added)}
 
-        own = np.arange(N, dtype=np.int32)
-        return Steps(steps.batch, values, own, shared=False, learned=True), backward
+        return Steps(steps.batch, values, None, learned=True), backward
 
     def buffers(self, size):
         return 4 * size.steps * self.shape[1]

@@ -56,7 +56,7 @@ class Embedding:
                 grad_values[batch.ids == len(table) - 1] = 0
             return None, {self.name: RowGradient(batch.ids, grad_values)}
 
-        return Steps(batch, values, batch.rows, shared=True, learned=self.trainable), backward
+        return Steps(batch, values, batch.rows, learned=self.trainable), backward
 
     def _drops(self, run):
         if not run.training:
@@ -78,7 +78,7 @@ class SeriesInput:
         return {}
 
     def forward(self, batch, run):
-        steps = Steps(batch, batch.inputs, batch.rows, shared=False, learned=False)
+        steps = Steps(batch, batch.inputs, None, learned=False)
         return steps, lambda grad_values: (None, {})
 
     def buffers(self, size):

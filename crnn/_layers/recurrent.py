@@ -98,8 +98,7 @@ class Recurrent:
             )
             return self._named(recurrence, steps, gradients)
 
-        rows = np.arange(len(after), dtype=np.int32)
-        return Steps(batch, out, rows, shared=False, learned=True), backward
+        return Steps(batch, out, None, learned=True), backward
 
     def _recurrence(self, run):
         weights = [run.weights[name] for name in self.parameters]

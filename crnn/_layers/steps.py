@@ -23,13 +23,16 @@ class Pass(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Input of a recurrent layer: the distinct rows, and which of them each transition reads."""
+    """Input of a recurrent layer: distinct rows that transitions share, or a row for each."""
 
     batch: Batch
-    values: np.ndarray  # (D, F)
-    rows: np.ndarray  # (N,), or (N + 1,) with the row of a padding
-    shared: bool  # whether several transitions may read one row
+    values: np.ndarray  # (D, F), or (N, F)
+    rows: np.ndarray | None  # (N,), or (N + 1,) with the row of a padding; None: nothing is shared
     learned: bool  # whether the gradient of the values is asked for
+
+    @property
+    def shared(self):
+        return self.rows is not None
 
 
 class RowGradient(NamedTuple):
