@@ -8,11 +8,10 @@ import argparse
 import json
 import os
 from functools import partial
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 from machine import BOOK, RNG, describe, training
+from text import in_turn
 
 from crnn import SimpleRNNClassifier
 from crnn.datasets import fetch_imdb
@@ -57,14 +56,8 @@ def main():
     )
     for name, (V, *both) in PAIRS.items():
         pairs = [calls(data[V], y[:n], args.threads, options) for options in both]
-        for without, option in zip(*pairs, strict=True):
-            times = [[], []]
-            for _ in range(args.rounds):
-                for (call, steps), spent in zip((without, option), times, strict=True):
-                    start = perf_counter()
-                    call()
-                    spent.append(1e3 * (perf_counter() - start) / steps)
-            a, b = map(median, times)
+        for (without, steps), (option, _) in zip(*pairs, strict=True):
+            a, b = (1e3 * s / steps for s in in_turn((without, option), args.rounds))
             print(f"{name:44s}{a:9.3f}{b:9.3f}{b / a:8.2f}", flush=True)
 
 

@@ -6,6 +6,7 @@ from copy import copy
 import numpy as np
 import pytest
 from joblib import parallel_config
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -82,7 +83,7 @@ def test_a_pipeline_over_the_partitions_of_frames_and_bags(client):
     import pandas as pd
     from dask import bag
 
-    model = PIPELINE.fit(TEXTS, Y)
+    model = clone(PIPELINE).fit(TEXTS, Y)
     expected = model.predict_proba(TEXTS)[:, 1]
     once = client.scatter(model, broadcast=True)
     frame = dataframe.from_pandas(pd.DataFrame({"text": list(TEXTS)}), npartitions=5)

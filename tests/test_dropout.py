@@ -131,6 +131,13 @@ def test_words():
     assert_share(zero[counts > 2, 0], 0.3)
 
 
+@pytest.mark.parametrize("name", ["embedding_dropout", "word_dropout"])
+def test_embeddings_of_one_number(name):
+    X, _ = data()
+    zero = still(*one_step(embedding_dim=1, **{name: 0.3}), "embedding")[np.unique(X)]
+    assert_share(zero, 0.3)
+
+
 def test_both_together():
     X, _ = data()
     zero = still(*one_step(word_dropout=0.2, embedding_dropout=0.4), "embedding")[np.unique(X)]

@@ -7,11 +7,12 @@
 #ifndef CRNN_DRAWS_H
 #define CRNN_DRAWS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CRNN_BLOCK = 256 };
 
-static inline void crnn_draw(uint64_t seed, ptrdiff_t block, uint16_t *restrict out) {
+static inline void crnn_draw(uint64_t seed, ptrdiff_t block, uint16_t *out) {
     for (int i = 0; i < CRNN_BLOCK / 4; i++) {
         const uint64_t place = CRNN_BLOCK / 4 * (uint64_t)block + (uint64_t)i + 1;
         uint64_t word = seed + place * UINT64_C(0x9E3779B97F4A7C15);

@@ -46,7 +46,7 @@ def drop_tokens(
     const int64_t[::1] lengths,  # IN  (B,)
     uint64_t seed,
     int least,                   # draw that keeps a token
-    int64_t[::1] places,         # OUT (N,)  first entries: where in values those stand that stay
+    int64_t[::1] places,         # OUT (N,)  first entries: places in values of those that stay
     int64_t[::1] n_left,         # OUT (B,)  how many of each sequence stay
 ):
     """Leave tokens out; returns how many stay.
@@ -56,7 +56,7 @@ def drop_tokens(
     """
     cdef Py_ssize_t B = starts.shape[0], N = places.shape[0], b, i, place, left = 0, n = 0
     cdef Py_ssize_t first, first_place, n_words, is_word, kept
-    cdef uint16_t[256] drawn
+    cdef uint16_t[CRNN_BLOCK] drawn
     require(lengths.shape[0] == B and n_left.shape[0] == B, "lengths and n_left must fit starts")
     for b in range(B):
         require(0 <= lengths[b] <= values.shape[0] and 0 <= starts[b]
@@ -74,7 +74,7 @@ def drop_tokens(
                 if is_word and first < 0:
                     first, first_place = left, place
                 kept = drawn[n % CRNN_BLOCK] >= least
-                places[left] = place  # without a branch, which nobody could foresee
+                places[left] = place  # without a branch: no processor can predict the draws
                 left += kept | (not is_word)
                 n_words += kept & is_word
                 n += 1

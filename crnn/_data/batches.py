@@ -82,13 +82,11 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n
     if sequences.bigrams is not None:
         bigrams = _distinct(sequences.bigrams, positions[:N], workspace.scope("bigrams"), n_bigrams)
     if len(positions) > MANY * vocabulary_size:
+        ids = np.arange(vocabulary_size, dtype=np.int32)
         rows = workspace.array("rows", positions.shape, np.int32)
         _core.look_up(sequences.values, positions, n_threads, rows)
-        ids = np.arange(vocabulary_size, dtype=np.int32)
-        return Batch(
-            tile, n_threads, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams
-        )
-    ids, rows = _distinct(sequences.values, positions, workspace, vocabulary_size)
+    else:
+        ids, rows = _distinct(sequences.values, positions, workspace, vocabulary_size)
     return Batch(tile, n_threads, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
 
 
@@ -118,11 +116,10 @@ def drop_tokens(sequences, indices, rate, rng):
         places,
         n_left,
     )
-    values, bigrams = (
-        None if array is None else array[places[:n]] for array in (chosen.values, chosen.bigrams)
-    )
+    places = places[:n]
+    bigrams = None if chosen.bigrams is None else chosen.bigrams[places]
     starts = offsets_of(n_left)[:-1] + lead
-    return Sequences(values, starts, n_left - lead, chosen.pads, bigrams)
+    return Sequences(chosen.values[places], starts, n_left - lead, chosen.pads, bigrams)
 
 
 def states_after(offsets, tile):

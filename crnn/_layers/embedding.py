@@ -61,8 +61,8 @@ class Embedding:
     def _drops(self, run):
         if not run.training:
             return []
-        rates = {1: self.dropout, self.shape[1]: self.word_dropout}
-        return [drawn(run, rate, width) for width, rate in rates.items() if rate]
+        rates = (self.dropout, 1), (self.word_dropout, self.shape[1])
+        return [drawn(run, rate, width) for rate, width in rates if rate]
 
     def buffers(self, size):
         return size.distinct * self.shape[1]

@@ -380,7 +380,7 @@ class _Call:
             grad_last = np.zeros_like(self.last)
         else:
             grad_last = grad_output.reshape(B, H)[batch.order]
-        of = self.recurrence.backward(
+        grads = self.recurrence.backward(
             self.states,
             self.source,
             batch.offsets,
@@ -388,14 +388,14 @@ class _Call:
             grad_states,
             True,
         )
-        grad_initial = np.empty_like(of.initial)
-        grad_initial[batch.order] = of.initial
+        grad_initial = np.empty_like(grads.initial)
+        grad_initial[batch.order] = grads.initial
         gradients = Bunch(
-            inputs=self._unpack(of.inputs),
+            inputs=self._unpack(grads.inputs),
             initial_state=grad_initial,
-            kernel=of.kernel,
-            recurrent_kernel=of.recurrent_kernel,
-            bias=of.table[0].copy(),
+            kernel=grads.kernel,
+            recurrent_kernel=grads.recurrent_kernel,
+            bias=grads.table[0].copy(),
         )
         if self.single:
             gradients.inputs = gradients.inputs[0]

@@ -22,7 +22,7 @@ def draw_seed(rng):
 
 
 def least_kept(rate):
-    """Of draws of 16 bits, the least that is kept if this share is left out: never none at all."""
+    """The least draw of 16 bits that is kept at this rate of dropout; the highest always is."""
     return min(round(rate * 2**16), 2**16 - 1)
 
 
