@@ -2,7 +2,6 @@
 
 import os
 import platform
-from functools import partial
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from crnn._training.builders import optimizer_of, trainer_of
 from crnn._training.samples import read_data, samples_of, weighed
-from crnn._training.trainer import Trainer
 
 # The network of the book and its training, which peers have too; sizes and epochs aside.
 BOOK = {
@@ -38,10 +36,7 @@ def cpu():
 def training(clf, X, y):
     """What a fitted classifier trains with: its trainer, the samples and an optimiser."""
     samples = weighed(clf, samples_of(clf, read_data(clf, X, y)))
-    trainer = trainer_of(clf)
-    # A fit starts one thread for all steps of an epoch, so none for each step that is timed.
-    trainer.train_epoch = partial(Trainer.train_epoch.__wrapped__, trainer)
-    return trainer, samples, optimizer_of(clf)
+    return trainer_of(clf), samples, optimizer_of(clf)
 
 
 def describe(modules):

@@ -45,14 +45,14 @@ class Crnn:
         self.X, self.y = X, y
         self.clf.set_params(warm_start=False, max_iter=1).fit(X[:2], [0, 1])
         self.clf.set_weights(list(self.weights.values()))
-        # The step inside of fit, without the checks that a fit makes once.
+        # The step inside of fit, without what a fit does once, or once an epoch.
         self.trainer, self.samples, self.optimizer = training(self.clf, X, y)
         self.rng = RNG
 
     def train(self, part):
         indices = np.arange(part.start, part.stop)
-        row = self.trainer.train_epoch(*self.samples, indices, BATCH, self.optimizer, self.rng)
-        return row["loss"]
+        sums = self.trainer.train_step(*self.samples, indices, self.optimizer, self.rng)
+        return sums[0] / len(indices)
 
     def predict(self, part):
         return self.clf.predict_proba(self.X[part])[:, 1]

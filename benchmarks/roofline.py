@@ -112,7 +112,7 @@ def stages(trainer, samples, optimizer):
     names = ["gather", "dense", "forward", "dense_backward", "backward", "rmsprop"]
     indices = np.arange(BATCH)
     calls = record_calls(
-        names, lambda: trainer.train_epoch(*samples, indices, BATCH, optimizer, RNG)
+        names, lambda: trainer.train_step(*samples, indices, optimizer, RNG)
     )  # in a step: projection then head, paddings then reviews, and backward the other way round
     batch = trainer.pack(samples.sequences, indices)
     E, H = trainer.weights["rnn_0/kernel"].shape

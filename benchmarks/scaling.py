@@ -46,7 +46,7 @@ class Steps:
 
     def run(self, batch):
         start = perf_counter()
-        self.trainer.train_epoch(*self.samples, batch, len(batch), self.optimizer, RNG)
+        self.trainer.train_step(*self.samples, batch, self.optimizer, RNG)
         return 1e3 * (perf_counter() - start)
 
 

@@ -50,7 +50,7 @@ def time_steps(trainer, samples, optimizer):
     for start in range(0, len(samples.weights), BATCH):
         indices = np.arange(start, min(start + BATCH, len(samples.weights)))
         begin = perf_counter()
-        trainer.train_epoch(*samples, indices, BATCH, optimizer, RNG)
+        trainer.train_step(*samples, indices, optimizer, RNG)
         times.append(perf_counter() - begin)
     return times
 

@@ -42,9 +42,9 @@ def leading_zeros(values, offsets, out):
         out[i] = np.argmax(np.append(values[start:stop], 1) != 0)
 
 
-def order_steps(starts, offsets, tile, n_threads, positions):
+def order_steps(values, starts, offsets, tile, n_threads, out):
     for start, (_, transitions) in zip(starts, walks(offsets, tile), strict=True):
-        positions[transitions] = start + np.arange(len(transitions))
+        out[transitions] = values[start : start + len(transitions)]
 
 
 def mirror_steps(offsets, tile, n_threads, blocks, mirror):
@@ -56,9 +56,8 @@ def look_up(values, positions, n_threads, out):
     out[:] = values[positions]
 
 
-def distinct(values, positions, slots, ids, rows):
-    tokens = values[positions]
-    unique, appearance, inverse = np.unique(tokens, return_index=True, return_inverse=True)
+def distinct(slots, ids, rows):
+    unique, appearance, inverse = np.unique(rows, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(appearance))
     rows[:] = rank[inverse]
     ids[rank] = unique

@@ -24,18 +24,15 @@ def arguments(kernel):
     return {
         "leading_zeros": {"values": rows, "offsets": OFFSETS, "out": ints(0, 0, 0)},
         "order_steps": {
-            "starts": np.array([0, 3, 5]), "offsets": OFFSETS, "tile": TILE, "n_threads": 1,
-            "positions": positions,
+            "values": rows[:, None], "starts": np.array([0, 3, 5]), "offsets": OFFSETS,
+            "tile": TILE, "n_threads": 1, "out": rows[:, None].copy(),
         },
         "mirror_steps": {
             "offsets": OFFSETS, "tile": TILE, "n_threads": 1, "blocks": positions,
             "mirror": positions.copy(),
         },
         "look_up": {"values": rows, "positions": positions, "n_threads": 1, "out": rows.copy()},
-        "distinct": {
-            "values": rows, "positions": positions, "slots": np.full(N, -1, np.int32),
-            "ids": rows.copy(), "rows": rows.copy(),
-        },
+        "distinct": {"slots": np.full(N, -1, np.int32), "ids": rows.copy(), "rows": rows.copy()},
         "gather": {"values": floats(N, H), "rows": rows, "n_threads": 1, "out": floats(N, H)},
         "scatter_add": {"values": floats(N, H), "rows": rows, "out": floats(N, H)},
         "drop": {
@@ -87,11 +84,10 @@ def arguments(kernel):
 
 
 NUMBERS = [
-    ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "positions"),
-    ("distinct", "values"), ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"),
+    ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "rows"), ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"),
     ("forward", "initial_rows"), ("backward", "rows"), ("softmax_cross_entropy", "targets"),
     ("rmsprop", "ids"), ("adam", "ids"), ("adam_without_gradient", "ids"),
-    ("order_steps", "offsets"), ("forward", "offsets"), ("backward", "offsets"),
+    ("order_steps", "offsets"), ("order_steps", "starts"), ("forward", "offsets"), ("backward", "offsets"),
     ("mirror_steps", "offsets"), ("drop_tokens", "starts"), ("drop_tokens", "lengths"),
 ]  # fmt: skip
 
@@ -139,8 +135,8 @@ def test_rows_touched_in_the_future():
 
 def test_slots_after_an_error():
     bad = arguments("distinct")
-    bad["values"] = ints(0, 1, 2, 3, 4, 99)
-    with pytest.raises(ValueError, match="the token 99"):
+    bad["rows"] = ints(0, 1, 2, 3, 4, 99)
+    with pytest.raises(ValueError, match="tokens .* below 6"):
         _core.distinct(*bad.values())
     assert (bad["slots"] == -1).all()
 

@@ -157,14 +157,18 @@ def test_leading_zeros(T):
     np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize(("dtype", "F"), [("int32", 1), ("int64", 1), ("float32", 3), ("float64", 2)])
 @pytest.mark.parametrize("kind", ["equal", "ragged"])
 @pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
-def test_order_steps(B, T, kind):
+def test_order_steps(B, T, kind, dtype, F):
     batch = Batch(kind, B, T, 1, "float64")
-    starts = np.random.default_rng(1).permutation(B) * T
-    got, wanted = np.full(batch.N, -1), np.full(batch.N, -2)
-    _core.order_steps(starts, batch.offsets, batch.tile, 2, got)
-    _reference.order_steps(starts, batch.offsets, batch.tile, 1, wanted)
+    rng = np.random.default_rng(1)
+    starts = rng.permutation(B) * T
+    values = rng.integers(0, 100, (B * T, F)).astype(dtype)
+    got, wanted = np.full((2, batch.N, F), -1, dtype)
+    layout = starts, batch.offsets, batch.tile, 2
+    _core.order_steps(values.view(np.int32), *layout, got.view(np.int32))
+    _reference.order_steps(values, starts, batch.offsets, batch.tile, 1, wanted)
     np.testing.assert_array_equal(got, wanted)
 
 
@@ -192,18 +196,18 @@ def test_look_up(N):
 @pytest.mark.parametrize("N", [0, 1, 7, 1000])
 def test_distinct(N):
     rng = np.random.default_rng(0)
-    values, positions = rng.integers(0, 50, 2 * N).astype(np.int32), rng.permutation(2 * N)[:N]
+    tokens = rng.integers(0, 50, N).astype(np.int32)
     results = []
     for module in [_core, _reference]:
         slots = np.full(50, -1, np.int32)
-        ids, rows = np.zeros(N, np.int32), np.zeros(N, np.int32)
-        D = module.distinct(values, positions, slots, ids, rows)
+        ids, rows = np.zeros(N, np.int32), tokens.copy()
+        D = module.distinct(slots, ids, rows)
         assert (slots == -1).all()
         results.append([ids[:D], rows])
     for got, wanted in zip(*results, strict=True):
         np.testing.assert_array_equal(got, wanted)
     ids, rows = results[0]
-    np.testing.assert_array_equal(ids[rows], values[positions])
+    np.testing.assert_array_equal(ids[rows], tokens)
     assert len(np.unique(ids)) == len(ids)
 
 
@@ -415,8 +419,9 @@ def run_shared(name, dtype, n_threads):
     permuted = rng.permutation(20_000)
     batch = Batch("ragged", 300, 80, H, dtype)
     if name == "order_steps":
-        out = [np.full(batch.N, -1)]
-        _core.order_steps(permuted[:300], batch.offsets, batch.tile, n_threads, *out)
+        out = [np.full((batch.N, 2), -1, np.int32)]
+        values, starts = rng.integers(0, 9, (24_000, 2)).astype(np.int32), 80 * rng.permutation(300)
+        _core.order_steps(values, starts, batch.offsets, batch.tile, n_threads, *out)
     elif name == "mirror_steps":
         blocks, *out = np.full((2, batch.N), -1)
         _core.mirror_steps(batch.offsets, batch.tile, n_threads, blocks, *out)

@@ -25,23 +25,29 @@ def leading_zeros(
 
 
 def order_steps(
-    const int64_t[::1] starts,   # IN  (B,)  where each sequence starts in the flat values
-    const int64_t[::1] offsets,  # IN  (B + 1,)  running sum of the lengths, the longest first
+    const int32_t[:, ::1] values,  # IN  (n_steps, F)  of any type, viewed as words of 32 bits
+    const int64_t[::1] starts,     # IN  (B,)  where each sequence starts in the values
+    const int64_t[::1] offsets,    # IN  (B + 1,)  running sum of the lengths, the longest first
     Py_ssize_t tile,
     int n_threads,
-    int64_t[::1] positions,      # OUT (N,)  flat position of the input of each transition
+    int32_t[:, ::1] out,           # OUT (N, F)
 ):
-    """Order in which the kernels meet the steps of a batch."""
-    cdef Py_ssize_t B = starts.shape[0]
+    """The steps of a batch in the order in which the kernels meet them."""
+    cdef Py_ssize_t B = starts.shape[0], F = values.shape[1], b
+    cdef bint inside = True
     require(offsets.shape[0] == B + 1, "offsets must have one entry more than starts")
     require_layout(offsets, tile)
-    require(positions.shape[0] == offsets[B], "positions must have one entry a transition")
-    if positions.shape[0] == 0:
+    require(out.shape[0] == offsets[B] and out.shape[1] == F, "out must have a row a transition")
+    for b in range(B):
+        inside &= (0 <= starts[b] <= values.shape[0]
+                   and offsets[b + 1] - offsets[b] <= values.shape[0] - starts[b])
+    require(inside, "sequences must lie in values")
+    if out.shape[0] == 0 or F == 0:
         return
-    cdef StepOrder work = StepOrder(&starts[0], &offsets[0], NULL, B, tile)
+    cdef StepOrder work = StepOrder(&starts[0], &offsets[0], &values[0, 0], NULL, B, F, tile)
     with nogil:
-        crnn_share(<crnn_piece> order_tile, &work, &positions[0], count_chunks(B, tile),
-                   n_threads, 32 * positions.shape[0])
+        crnn_share(<crnn_piece> order_tile, &work, &out[0, 0], count_chunks(B, tile),
+                   n_threads, 16 * out.shape[0] * (F + 1))
 
 
 def mirror_steps(
@@ -58,7 +64,7 @@ def mirror_steps(
             "blocks and mirror must have one entry a transition")
     if N == 0:
         return
-    cdef StepOrder work = StepOrder(NULL, &offsets[0], &blocks[0], B, tile)
+    cdef StepOrder work = StepOrder(NULL, &offsets[0], NULL, &blocks[0], B, 1, tile)
     with nogil:
         crnn_share(<crnn_piece> mirror_tile, &work, &mirror[0], count_chunks(B, tile), n_threads,
                    32 * N)
@@ -67,21 +73,26 @@ def mirror_steps(
 cdef struct StepOrder:
     const int64_t *starts
     const int64_t *offsets
+    const int32_t *values
     int64_t *blocks
-    Py_ssize_t B, tile
+    Py_ssize_t B, F, tile
 
 
-cdef void order_tile(const StepOrder *work, int64_t *positions, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r
+cdef void order_tile(const StepOrder *work, int32_t *out, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), F = work.F, m = 0
     cdef const int64_t *starts = work.starts + first
     cdef const int64_t *offsets = work.offsets + first
-    cdef Py_ssize_t steps = offsets[1] - offsets[0]
-    positions += offsets[0]
+    cdef Py_ssize_t steps = offsets[1] - offsets[0], step, s, r
+    out += offsets[0] * F
     for s in range(steps):
         m = running(offsets, S, m, steps - s)
         for r in range(m):
-            positions[r] = starts[r] + offsets[r + 1] - offsets[r] - (steps - s)
-        positions += m
+            step = starts[r] + offsets[r + 1] - offsets[r] - (steps - s)
+            if F == 1:
+                out[r] = work.values[step]
+            else:
+                memcpy(out + r * F, work.values + step * F, F * sizeof(int32_t))
+        out += m * F
 
 
 cdef void mirror_tile(const StepOrder *work, int64_t *mirror, Py_ssize_t k) noexcept nogil:
@@ -142,37 +153,27 @@ cdef void look_up_chunk(const LookUp *work, int32_t *out, Py_ssize_t c) noexcept
 
 
 def distinct(
-    const int32_t[::1] values,     # IN    (n_steps,)
-    const int64_t[::1] positions,  # IN    (N,)  where the tokens of the batch stand in values
-    int32_t[::1] slots,            # INOUT (V,)  all -1, on return too
-    int32_t[::1] ids,              # OUT   (N,)  first D entries: distinct tokens as they appear
-    int32_t[::1] rows,             # OUT   (N,)  values[positions[j]] == ids[rows[j]]
+    int32_t[::1] slots,  # INOUT (V,)  all -1, on return too
+    int32_t[::1] ids,    # OUT   (N,)  first D entries: distinct tokens as they appear
+    int32_t[::1] rows,   # INOUT (N,)  tokens; on return ids[rows[j]] is what stood at j
 ):
-    """Index the distinct tokens of a batch; returns their number D.
-
-    The tokens are the user's own memory, which may have changed since it was checked.
-    """
-    cdef Py_ssize_t N = positions.shape[0], V = slots.shape[0], D = 0, j, d
-    cdef int32_t token = 0, slot
-    cdef bint wrong = False
-    require(ids.shape[0] == N and rows.shape[0] == N, "ids and rows must fit positions")
-    require_below(positions, values.shape[0], "positions")
+    """Index the distinct tokens of a batch; returns their number D."""
+    cdef Py_ssize_t N = rows.shape[0], V = slots.shape[0], D = 0, j, d
+    cdef int32_t slot
+    require(ids.shape[0] == N, "ids must fit rows")
+    # The tokens were the user's own memory, which may have changed since it was checked.
+    require_below(rows, V, "tokens (leave X alone while it is read)")
     with nogil:
         for j in range(N):
-            token = values[positions[j]]
-            if token < 0 or token >= V:
-                wrong = True
-                break
-            slot = slots[token]
+            slot = slots[rows[j]]
             if slot < 0:
                 slot = <int32_t> D
-                slots[token] = slot
-                ids[D] = token
+                slots[rows[j]] = slot
+                ids[D] = rows[j]
                 D += 1
             rows[j] = slot
         for d in range(D):
             slots[ids[d]] = -1
-    require(not wrong, f"the token {token} is not below {V}; leave X alone while it is read")
     return D
 
 

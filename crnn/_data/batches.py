@@ -28,7 +28,7 @@ class Batch:
     order: np.ndarray  # (B,) where each sequence is in the ``indices`` passed to pack
     offsets: np.ndarray  # (B + 1,)
     pads: np.ndarray  # (B,)
-    positions: np.ndarray  # (N,) or (N + 1,) where each transition reads the flat values
+    starts: np.ndarray  # (B,) of each sequence in the flat values
     rows: np.ndarray | None = None  # (N,) or (N + 1,)
     inputs: np.ndarray | None = None  # (N, F)
     ids: np.ndarray | None = None  # (D,)
@@ -40,6 +40,16 @@ class Batch:
     @property
     def n_transitions(self):
         return int(self.offsets[-1])
+
+    @cached_property
+    def positions(self):
+        """Where each transition reads the flat values."""
+        ends = self.starts + np.diff(self.offsets)
+        places = np.arange(ends.max(initial=0))[:, None].view(np.int32)
+        positions = np.empty((self.n_transitions, 2), np.int32)
+        layout = self.starts, self.offsets, self.tile, self.n_threads
+        _core.order_steps(places, *layout, positions)
+        return positions.view(np.int64)[:, 0]
 
     @cached_property
     def states_after(self):
@@ -68,34 +78,39 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n
             f"A batch of {len(indices)} sequences has {N} timesteps, but at most {MOST_STEPS} "
             "are possible. Lower batch_size, or shorten the sequences."
         )
-    padded = pads.argmax() if len(pads) else 0
-    extra = int(len(pads) > 0 and pads[padded] > 0)
-    positions = workspace.array("positions", (N + extra,), np.int64)
-    _core.order_steps(starts, offsets, tile, n_threads, positions[:N])
+    layout = starts, offsets, tile, n_threads
+    batch = Batch(tile, n_threads, order, offsets, pads, starts)
     if not sequences.are_tokens:
-        inputs = workspace.array("steps", (N, sequences.values.shape[1]), sequences.values.dtype)
-        _core.gather(sequences.values, positions, n_threads, inputs)
-        return Batch(tile, n_threads, order, offsets, pads, positions, inputs=inputs)
-    if extra:
-        positions[N] = starts[padded] - 1  # the padding before its first token
-    bigrams = None
+        values = sequences.values
+        batch.inputs = workspace.array("steps", (N, values.shape[1]), values.dtype)
+        _core.order_steps(values.view(np.int32), *layout, batch.inputs.view(np.int32))
+        return batch
     if sequences.bigrams is not None:
-        bigrams = _distinct(sequences.bigrams, positions[:N], workspace.scope("bigrams"), n_bigrams)
-    if len(positions) > MANY * vocabulary_size:
-        ids = np.arange(vocabulary_size, dtype=np.int32)
-        rows = workspace.array("rows", positions.shape, np.int32)
-        _core.look_up(sequences.values, positions, n_threads, rows)
+        scope = workspace.scope("bigrams")
+        rows = _ids_in_order(sequences.bigrams, layout, scope)
+        batch.bigrams = _distinct(rows, scope, n_bigrams), rows
+    batch.rows = rows = _ids_in_order(sequences.values, layout, workspace, int(pads.any()))
+    if len(rows) > MANY * vocabulary_size:
+        batch.ids = np.arange(vocabulary_size, dtype=np.int32)
     else:
-        ids, rows = _distinct(sequences.values, positions, workspace, vocabulary_size)
-    return Batch(tile, n_threads, order, offsets, pads, positions, rows, ids=ids, bigrams=bigrams)
+        batch.ids = _distinct(rows, workspace, vocabulary_size)
+    return batch
 
 
-def _distinct(values, positions, workspace, bound):
-    """The distinct values at these positions, and which of them stands at each."""
-    ids = workspace.array("ids", positions.shape, np.int32)
-    rows = workspace.array("rows", positions.shape, np.int32)
-    D = _core.distinct(values, positions, workspace.slots(bound), ids, rows)
-    return ids[:D], rows
+def _ids_in_order(values, layout, workspace, n_paddings=0):
+    """The ids of a batch in the order of the transitions, and so many paddings."""
+    _, offsets, *_ = layout
+    N = int(offsets[-1])
+    ids = workspace.array("rows", (N + n_paddings,), np.int32)
+    _core.order_steps(values[:, None], *layout, ids[:N, None])
+    ids[N:] = 0
+    return ids
+
+
+def _distinct(rows, workspace, bound):
+    """The distinct ids below a bound; ``rows`` turns from ids into their places among these."""
+    ids = workspace.array("ids", rows.shape, np.int32)
+    return ids[: _core.distinct(workspace.slots(bound), ids, rows)]
 
 
 def drop_tokens(sequences, indices, rate, rng):

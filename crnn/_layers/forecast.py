@@ -44,5 +44,5 @@ def of_batch(lengths, batch_size, network, itemsize):
     vocabulary_size = network.sizes.vocabulary_size
     tokens = vocabulary_size is not None
     size = BatchSize(B, N, min(N, vocabulary_size) if tokens else N, tokens)
-    places = 16 * N  # where a step stands, which token it is, and which of the distinct ones
+    places = 8 * N  # which token a step reads, and the distinct ones
     return int(SPARE * (network.buffers(size) * itemsize + places))

@@ -77,7 +77,7 @@ class Predictor:
         out[:] = 0
         for batch, _ in self.chunks(sequences):
             states = self.network.every_state(batch, self.start_pass())
-            out[batch.positions[: batch.n_transitions]] = states
+            out[batch.positions] = states
         return out
 
     def _empty(self, *shape):

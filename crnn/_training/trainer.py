@@ -53,17 +53,10 @@ class Trainer(Predictor):
             if begin_step is not None:
                 begin_step(number - 1)
             chosen = indices[start : start + batch_size]
-            batch = self._training_batch(sequences, chosen, rng)
-            chosen = chosen[batch.order]
-            optimizer.catch_up(self.weights, self.network.rows_read(batch), self.n_threads)
-            sums, gradients = self.network.gradients(
-                batch, self.start_pass(rng), self.objective,
-                targets[chosen], weights[chosen], len(chosen),
-            )  # fmt: skip
+            sums = self.train_step(sequences, targets, weights, chosen, optimizer, rng)
             if not isfinite(sums[0]):
                 raise NotFiniteError(f"The loss became {sums[0]} in batch {number}")
             totals += sums
-            optimizer.step(self.weights, gradients, self.n_threads)
         optimizer.finish_epoch(self.weights, self.n_threads)
         if not all(np.isfinite(w).all() for w in self.weights.values()):
             raise NotFiniteError(f"The weights became infinite or NaN by batch {number}, the last")
@@ -72,6 +65,18 @@ class Trainer(Predictor):
                 f"The squares of the gradients overflowed by batch {number}, the last"
             )
         return self._row(totals, weights[indices])
+
+    def train_step(self, sequences, targets, weights, indices, optimizer, rng):
+        """One update by the samples at ``indices``; returns their sums of loss and metric."""
+        batch = self._training_batch(sequences, indices, rng)
+        chosen = indices[batch.order]
+        optimizer.catch_up(self.weights, self.network.rows_read(batch), self.n_threads)
+        sums, gradients = self.network.gradients(
+            batch, self.start_pass(rng), self.objective,
+            targets[chosen], weights[chosen], len(chosen),
+        )  # fmt: skip
+        optimizer.step(self.weights, gradients, self.n_threads)
+        return sums
 
     def _training_batch(self, sequences, indices, rng):
         if self.token_dropout and sequences.are_tokens:
