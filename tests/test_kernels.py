@@ -284,6 +284,20 @@ def test_dense(D, F, H, dtype):
     assert_close(got, wanted, dtype)
 
 
+@pytest.mark.skipif(_core.SIMD == "blas", reason="BLAS sums a single row in an order of its own")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("H", [1, 5, 32, 64, 96, 128, 130, 255, 256])
+def test_a_row_in_any_company(H, dtype):
+    """One row, which wide panels of columns take, has the bits that it has among others."""
+    rng = np.random.default_rng(0)
+    inputs, kernel = rng.normal(size=(30, 40)).astype(dtype), rng.normal(size=(40, H)).astype(dtype)
+    together, alone = np.empty((2, 30, H), dtype)
+    _core.dense(inputs, kernel, kernel[0], 1, together)
+    for i in range(30):
+        _core.dense(inputs[i : i + 1], kernel, kernel[0], 1, alone[i : i + 1])
+    np.testing.assert_array_equal(alone, together)
+
+
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("D", "F", "H"), [(0, 7, 7), (1, 1, 1), (7, 65, 32), (600, 32, 65)])
 def test_dense_backward(D, F, H, dtype):

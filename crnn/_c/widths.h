@@ -16,6 +16,13 @@ TARGET static inline __attribute__((always_inline)) const REAL *NAME(start_row)(
     return start.values + (start.rows ? start.rows[i] : i) * start.stride;
 }
 
+/* The same from column j on. */
+TARGET static inline __attribute__((always_inline)) NAME(start) NAME(start_at)(NAME(start) start,
+                                                                               ptrdiff_t j) {
+    if (start.values != NULL) start.values += j;
+    return start;
+}
+
 #define WIDTH(x) NAME(single_##x)
 #define BYTES (int)sizeof(REAL)
 #define BLOCK_ROWS 4
