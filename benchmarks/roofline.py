@@ -20,7 +20,6 @@ from machine import RNG, describe
 from stages import BATCH, prepare
 
 from crnn import _core
-from crnn._layers.recurrence import TILE
 
 # Arithmetic operations of tanh_f32 on a vector, counting each division, comparison and bit
 # operation as one: see crnn/_c/tanh.h.
@@ -151,7 +150,7 @@ def recurrent_loop(sequences, trainer, H, rng):
         states = np.empty((N + BATCH if keep else 2 * BATCH, H), "f4")
         arguments = (
             table, batch.rows, start[:0, :0], start[:0], batch.offsets, start, first, U, linear,
-            TILE, 1, keep, False, states, last, last[:0], last[:0], np.empty((0, H), np.int32),
+            batch.tile, 1, keep, False, states, last, last[:0], last[:0], np.empty((0, H), np.int32),
         )  # fmt: skip
         speeds.append(2e-6 * N * H * H / milliseconds(_core.forward, arguments))
     return speeds

@@ -38,7 +38,7 @@ def series():
 
 def packed(sequences, bigrams=0):
     sequences = sequences.with_bigrams(bigrams) if bigrams else sequences
-    return pack(sequences, np.arange(len(sequences)), Workspace(), 24, 1, V, bigrams)
+    return pack(sequences, np.arange(len(sequences)), Workspace(), 1, V, bigrams)
 
 
 def steps(shared, bigrams=0):

@@ -78,7 +78,7 @@ def test_batches_beyond_32_bits():
     nothing = np.zeros(2, np.int32)
     two = Sequences(np.zeros(1, np.int32), np.zeros(2, np.int64), lengths, nothing)
     with pytest.raises(ValueError, match=rf"2 sequences has {2**31} timesteps.*Lower batch_size"):
-        pack(two, np.arange(2), Workspace(), 24, 1, 9)
+        pack(two, np.arange(2), Workspace(), 1, 9)
 
 
 @pytest.mark.parametrize(

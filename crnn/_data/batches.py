@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 
@@ -13,6 +14,19 @@ from crnn._system.streams import draw_seed, least_kept
 # words that do not occur costs less than finding those that do.
 MANY = 8
 
+# A thread takes so many sequences through time together: enough rows to keep its vector units busy
+# at every step, few enough to make work for several threads.
+LARGEST_TILE = 24
+WORTH_HALVING = 12
+
+
+def tile_of(B):
+    """Sequences in a tile of a batch of B: an even number of tiles, so that two threads share them.
+
+    Up to 11 sequences are one tile.
+    """
+    return max(B, 1) if B < WORTH_HALVING else ceil(B / (2 * ceil(B / (2 * LARGEST_TILE))))
+
 
 @dataclass
 class Batch:
@@ -23,7 +37,6 @@ class Batch:
     shared steps through them. For series, ``inputs`` holds a row for each transition.
     """
 
-    tile: int
     n_threads: int
     order: np.ndarray  # (B,) where each sequence is in the ``indices`` passed to pack
     offsets: np.ndarray  # (B + 1,)
@@ -36,6 +49,10 @@ class Batch:
 
     def __len__(self):
         return len(self.order)
+
+    @property
+    def tile(self):
+        return tile_of(len(self))
 
     @property
     def n_transitions(self):
@@ -51,10 +68,29 @@ class Batch:
         _core.order_steps(places, *layout, positions)
         return positions.view(np.int64)[:, 0]
 
+    @property
+    def states_before(self):
+        """Row of the initial state of each sequence.
+
+        All sequences end together, so row r, of length l, joins its tile (whose first row is
+        ``top``) when l steps remain. By then the longer rows above it have produced
+        (offsets[r] - offsets[top]) - l (r - top) states; in the block that follows, it is row
+        r - top.
+        """
+        r = np.arange(len(self))
+        return self.offsets[:-1] + r - np.diff(self.offsets) * (r % self.tile)
+
     @cached_property
     def states_after(self):
         """Row of the state that each transition leads to."""
-        return states_after(self.offsets, self.tile)
+        offsets, lengths = self.offsets, np.diff(self.offsets)
+        rows = np.arange(self.n_transitions)
+        for top in range(0, len(self), self.tile):
+            members = lengths[top : top + self.tile]
+            steps_left = np.arange(members[0], 0, -1)
+            running = np.searchsorted(-members, -steps_left, side="right")
+            rows[offsets[top] : offsets[top + len(members)]] += top + np.repeat(running, running)
+        return rows
 
     @cached_property
     def mirror(self):
@@ -64,7 +100,7 @@ class Batch:
         return mirror
 
 
-def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n_bigrams=0):
+def pack(sequences, indices, workspace, n_threads, vocabulary_size=None, n_bigrams=0):
     """Pack the sequences at ``indices`` into a ``Batch``; its buffers belong to the workspace."""
     lengths = sequences.lengths[indices]
     order = np.argsort(-lengths, kind="stable")
@@ -78,8 +114,8 @@ def pack(sequences, indices, workspace, tile, n_threads, vocabulary_size=None, n
             f"A batch of {len(indices)} sequences has {N} timesteps, but at most {MOST_STEPS} "
             "are possible. Lower batch_size, or shorten the sequences."
         )
-    layout = starts, offsets, tile, n_threads
-    batch = Batch(tile, n_threads, order, offsets, pads, starts)
+    batch = Batch(n_threads, order, offsets, pads, starts)
+    layout = starts, offsets, batch.tile, n_threads
     if not sequences.are_tokens:
         values = sequences.values
         batch.inputs = workspace.array("steps", (N, values.shape[1]), values.dtype)
@@ -135,26 +171,3 @@ def drop_tokens(sequences, indices, rate, rng):
     bigrams = None if chosen.bigrams is None else chosen.bigrams[places]
     starts = offsets_of(n_left)[:-1] + lead
     return Sequences(chosen.values[places], starts, n_left - lead, chosen.pads, bigrams)
-
-
-def states_after(offsets, tile):
-    """Row of the state that each transition produces."""
-    lengths = np.diff(offsets)
-    rows = np.arange(offsets[-1])
-    for top in range(0, len(lengths), tile):
-        members = lengths[top : top + tile]
-        steps_left = np.arange(members[0], 0, -1)
-        running = np.searchsorted(-members, -steps_left, side="right")
-        rows[offsets[top] : offsets[top + len(members)]] += top + np.repeat(running, running)
-    return rows
-
-
-def states_before(offsets, tile):
-    """Row of the initial state of each sequence.
-
-    All sequences end together, so row r, of length l, joins its tile (whose first row is ``top``)
-    when l steps remain. By then the longer rows above it have produced
-    (offsets[r] - offsets[top]) - l (r - top) states; in the block that follows, it is row r - top.
-    """
-    r = np.arange(len(offsets) - 1)
-    return offsets[:-1] + r - np.diff(offsets) * (r % tile)

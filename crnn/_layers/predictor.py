@@ -6,7 +6,6 @@ from functools import partial, wraps
 import numpy as np
 
 from crnn._data.batches import pack
-from crnn._layers.recurrence import TILE
 from crnn._layers.steps import Pass
 from crnn._layers.workspace import Workspace
 from crnn._system.interrupts import LONG, run_interruptibly
@@ -48,7 +47,7 @@ class Predictor:
     def pack(self, sequences, indices):
         buffers = self.workspace.scope("batch")
         return pack(
-            sequences, indices, buffers, TILE, self.n_threads, self.network.sizes.vocabulary_size,
+            sequences, indices, buffers, self.n_threads, self.network.sizes.vocabulary_size,
             self.network.sizes.bigrams,
         )  # fmt: skip
 

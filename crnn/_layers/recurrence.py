@@ -6,10 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crnn import _core
-
-# Sequences that one thread takes through time together: enough rows to keep the vector units busy
-# at every step, few enough that a batch of 128 makes work for several threads.
-TILE = 24
+from crnn._data.batches import tile_of
 
 NO_ROWS = np.empty(0, np.int32)
 
@@ -100,7 +97,7 @@ class Recurrence:
             initial_rows,
             self.recurrent_kernel,
             self.activation,
-            TILE,
+            tile_of(B),
             self.n_threads,
             keep_states,
             self.ties,
@@ -113,6 +110,7 @@ class Recurrence:
         """``Gradients`` from those of the ``Summary``, with its ``at``, and of every state."""
         B, H = grads.last.shape
         N, F = source.inputs.shape
+        tile = tile_of(B)
         gradients = Gradients(
             self.array("grad_table", len(source.table), H),
             self.array("grad_inputs", N if want_inputs else 0, F),
@@ -133,9 +131,9 @@ class Recurrence:
             source.inputs,
             np.ascontiguousarray(self.kernel[:F].T),
             self.activation,
-            TILE,
+            tile,
             self.n_threads,
-            self.array("work", *_core.backward_work(B, TILE, H, source.n_sums)),
+            self.array("work", *_core.backward_work(B, tile, H, source.n_sums)),
             *gradients,
         )
         return gradients

@@ -5,9 +5,10 @@ from math import prod
 import numpy as np
 
 from crnn import _core
+from crnn._data.batches import tile_of
 from crnn._layers.initializers import glorot_uniform, orthogonal
 from crnn._layers.parameters import Parameter, zeros
-from crnn._layers.recurrence import TILE, Recurrence, Summary, of_last
+from crnn._layers.recurrence import Recurrence, Summary, of_last
 from crnn._layers.steps import Steps
 
 
@@ -126,7 +127,8 @@ class Recurrent:
         if not self.pooling:
             states += (2 * size.steps + size.samples) * H
         tables = size.distinct * F + (2 * size.distinct * H if size.shared else 0)
-        groups = _core.backward_work(size.samples, TILE, H, size.distinct if size.shared else F + 1)
+        sums = size.distinct if size.shared else F + 1
+        groups = _core.backward_work(size.samples, tile_of(size.samples), H, sums)
         return states + tables + prod(groups)
 
 

@@ -9,11 +9,11 @@ from sklearn.utils import Bunch
 
 from crnn._constraints import DTYPE, N_JOBS, RANDOM_STATE, SIZE
 from crnn._core import ACTIVATIONS, scatter_add
-from crnn._data.batches import pack, states_after, states_before
+from crnn._data.batches import pack
 from crnn._data.sequences import offsets_of, without_pads
 from crnn._layers import forecast
 from crnn._layers.initializers import glorot_uniform, orthogonal
-from crnn._layers.recurrence import TILE, Recurrence, of_last
+from crnn._layers.recurrence import Recurrence, of_last
 from crnn._layers.workspace import Workspace
 from crnn._system import memory
 from crnn._system.sklearn_private import Options, StrOptions
@@ -339,7 +339,7 @@ class _Call:
         steps = without_pads(values, offsets_of(mask.sum(axis=1)))
         n_threads = n_threads_for(layer.n_jobs)
         workspace = Workspace()
-        self.batch = pack(steps, np.arange(B), workspace, TILE, n_threads)
+        self.batch = pack(steps, np.arange(B), workspace, n_threads)
         held = dict(vars(layer))  # at one moment, though another thread may set weights
         weights = [np.array(held[name], dtype=layer.dtype, order="C") for name in WEIGHTS]
         self.recurrence = Recurrence(weights, layer.activation, n_threads, workspace)
@@ -363,8 +363,8 @@ class _Call:
         """Row of the states for each (b, t)."""
         B, offsets = len(self.mask), self.batch.offsets
         initial, after = np.empty(B, np.int32), np.empty(offsets[-1], np.int32)
-        initial[self.batch.order] = states_before(offsets, TILE)
-        after[self.batch.positions] = states_after(offsets, TILE)
+        initial[self.batch.order] = self.batch.states_before
+        after[self.batch.positions] = self.batch.states_after
         done = np.cumsum(self.mask, axis=1)
         starts = offsets_of(self.mask.sum(axis=1))[:-1, None]
         rows = np.concatenate([initial, after])
