@@ -92,9 +92,12 @@ def token_sequences(values, offsets, *, n_rows, open_vocabulary, mask_zero, keep
     copied only where that cannot be avoided.
     """
     values = integer_ids(values, offsets)
-    if open_vocabulary and values.max(initial=0) >= n_rows:
+    if values.min(initial=0) < 0:
+        raise _negative_id(values, offsets)
+    if values.max(initial=0) >= n_rows:
+        if not open_vocabulary:
+            raise _unknown_id(values, offsets, n_rows)
         values = np.minimum(values, n_rows - 1)
-    _check_range(values, offsets, n_rows)
     values = np.ascontiguousarray(values, dtype=np.int32)
     if keep_pads and not mask_zero:
         return without_pads(values, offsets)
@@ -154,23 +157,22 @@ def integer_ids(values, offsets):
     return integers
 
 
-def _check_range(values, offsets, n_rows):
-    if len(values) == 0:
-        return
-    if values.min() < 0:
-        step = np.flatnonzero(values < 0)[0]
-        raise ValueError(
-            f"{place_in(offsets, step)} is the negative token id {values[step]}; token ids start "
-            "at 0 (padding). For integer series set input='series'."
-        )
-    if values.max() >= n_rows:
-        step = np.flatnonzero(values >= n_rows)[0]
-        raise ValueError(
-            f"{place_in(offsets, step)} is the token id {values[step]}, but "
-            f"vocabulary_size={n_rows} allows ids up to {n_rows - 1}. Map rarer words to the "
-            "out-of-vocabulary id, or refit with a larger vocabulary_size, or with None, which "
-            "reads ids not seen in fit as one unknown word."
-        )
+def _negative_id(values, offsets):
+    step = np.flatnonzero(values < 0)[0]
+    return ValueError(
+        f"{place_in(offsets, step)} is the negative token id {values[step]}; token ids start at 0 "
+        "(padding). For integer series set input='series'."
+    )
+
+
+def _unknown_id(values, offsets, n_rows):
+    step = np.flatnonzero(values >= n_rows)[0]
+    return ValueError(
+        f"{place_in(offsets, step)} is the token id {values[step]}, but vocabulary_size={n_rows} "
+        f"allows ids up to {n_rows - 1}. Map rarer words to the out-of-vocabulary id, or refit with "
+        "a larger vocabulary_size, or with None, which reads ids not seen in fit as one unknown "
+        "word."
+    )
 
 
 def series_sequences(values, offsets, dtype, n_features):

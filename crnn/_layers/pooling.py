@@ -19,9 +19,11 @@ class Pooling:
         joined = np.concatenate([pooled[name] for name in self.names], axis=1)
 
         def backward(grad):
-            parts = np.split(grad, len(self.names), axis=1)
-            parts = [np.ascontiguousarray(part) for part in parts]
-            return dict(zip(self.names, parts, strict=True)), {}
+            width = grad.shape[1] // len(self.names)
+            return {
+                name: np.ascontiguousarray(grad[:, i * width : (i + 1) * width])
+                for i, name in enumerate(self.names)
+            }, {}
 
         return joined, backward
 

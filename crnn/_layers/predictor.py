@@ -85,7 +85,7 @@ class Predictor:
     def chunks(self, sequences):
         """Batches over all sequences in turn, with the places of their members."""
         *inner, last = (layer.width for layer in self.network.recurrent)
-        width = 4 if sequences.are_tokens else sequences.values.shape[1] + last
+        width = 2 if sequences.are_tokens else sequences.values.shape[1]
         numbers = np.cumsum(sequences.lengths * (width + 3 * sum(inner)) + 2 * last)
         chunks = [np.arange(len(sequences))]
         if len(numbers) and numbers[-1] >= CHUNK_NUMBERS:

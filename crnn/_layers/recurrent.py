@@ -44,8 +44,7 @@ class Recurrent:
         """States after the last step, and their means and maxima, by name."""
         batch, recurrence = steps.batch, self._recurrence(run)
         source = _source(recurrence, steps)
-        walk = recurrence.scope("paddings")
-        starts = _walk(walk, batch, source)
+        starts = _walk(recurrence, batch, source)
         mean, maximum = ("mean" in self.pooling), ("max" in self.pooling)
         states, summary = recurrence.forward(
             source, batch.offsets, starts, batch.pads, run.training, mean, maximum
@@ -66,7 +65,9 @@ class Recurrent:
                 states, source, batch.offsets, grads, want_inputs=steps.learned
             )
             if len(starts) > 1:
-                grad_row, of_walk = _walk_backward(walk, batch, source, starts, gradients.initial)
+                grad_row, of_walk = _walk_backward(
+                    recurrence, batch, source, starts, gradients.initial
+                )
                 gradients.table[steps.rows[-1]] += grad_row
                 gradients.recurrent_kernel[:] += of_walk
             return self._named(recurrence, steps, gradients)
@@ -144,17 +145,19 @@ def _walk(recurrence, batch, source):
     start = np.zeros((1, source.table.shape[1]), source.table.dtype)
     if P == 0:
         return start
+    walk = recurrence.scope("paddings")
     source = source._replace(rows=np.full(P, batch.rows[-1], np.int32))
-    return recurrence.forward(source, np.array([0, P]), start, np.zeros(1, np.int32), True)[0]
+    return walk.forward(source, np.array([0, P]), start, np.zeros(1, np.int32), True)[0]
 
 
 def _walk_backward(recurrence, batch, source, states, grad_initial):
     """Gradients of the row of the table that is the padding's, and of U."""
     P = len(states) - 1
-    grad_states = recurrence.array("grad_states", *states.shape)
+    walk = recurrence.scope("paddings")
+    grad_states = walk.array("grad_states", *states.shape)
     _core.scatter_add(grad_initial, batch.pads, grad_states)
     source = source._replace(table=source.table[:1], rows=np.zeros(P, np.int32))
-    gradients = recurrence.backward(
+    gradients = walk.backward(
         states, source, np.array([0, P]), of_last(np.zeros_like(states[:1])), grad_states
     )
     return gradients.table[0], gradients.recurrent_kernel
