@@ -80,7 +80,7 @@ class Trainer(Predictor):
 
     def _training_batch(self, sequences, indices, rng):
         if self.token_dropout and sequences.are_tokens:
-            sequences = drop_tokens(sequences, indices, self.token_dropout, rng)
+            sequences = drop_tokens(sequences, indices, self.token_dropout, rng, self.n_threads)
             indices = np.arange(len(indices))
         return self.pack(sequences, indices)
 
