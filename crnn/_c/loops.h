@@ -50,23 +50,25 @@ TARGET static void NAME(add)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
     for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-/* Where x > y: y := x, at := step unless at is NULL; or, with ties, where x >= y. NaN counts as more
- * than any number, and as states that follow NaN are NaN, one that is met stays to the end. */
+/* y := max(x, y);  at := step where x > y, or where x >= y with ties, unless at is NULL. NaN counts as
+ * more than any number, and as states that follow NaN are NaN, one that is met stays to the end.
+ * Steps ascend from 1, and at is 0 at first, so at is a maximum too: a store that depends on a
+ * comparison would become a branch, which no processor can predict here. */
 TARGET static void NAME(keep_maxima)(int ties, ptrdiff_t n, int32_t step, const REAL *restrict x,
                                      REAL *restrict y, int32_t *restrict at) {
     if (at == NULL)
-        for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i] <= y[i] ? y[i] : x[i];
+        for (ptrdiff_t i = 0; i < n; i++) y[i] = y[i] > x[i] ? y[i] : x[i];
     else if (ties)
         for (ptrdiff_t i = 0; i < n; i++) {
-            const int more = !(x[i] < y[i]);
-            y[i] = more ? x[i] : y[i];
-            at[i] = more ? step : at[i];
+            const int32_t latest = x[i] < y[i] ? 0 : step;
+            at[i] = at[i] > latest ? at[i] : latest;
+            y[i] = y[i] > x[i] ? y[i] : x[i];
         }
     else
         for (ptrdiff_t i = 0; i < n; i++) {
-            const int more = !(x[i] <= y[i]);
-            y[i] = more ? x[i] : y[i];
-            at[i] = more ? step : at[i];
+            const int32_t latest = x[i] <= y[i] ? 0 : step;
+            at[i] = at[i] > latest ? at[i] : latest;
+            y[i] = y[i] > x[i] ? y[i] : x[i];
         }
 }
 

@@ -99,7 +99,7 @@ cdef inline void add(Py_ssize_t n, const floating *x, floating *y) noexcept nogi
 cdef inline void keep_maxima(
     bint ties, Py_ssize_t n, int32_t step, const floating *x, floating *y, int32_t *at
 ) noexcept nogil:
-    """y := x and at := step where x > y, or x >= y with ties"""
+    """y := max(x, y), and at := step where x > y, or x >= y with ties"""
     if floating is float:
         keep_maxima_f32(ties, n, step, x, y, at)
     else:
