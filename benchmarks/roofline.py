@@ -150,7 +150,8 @@ def recurrent_loop(sequences, trainer, H, rng):
         states = np.empty((N + BATCH if keep else 2 * BATCH, H), "f4")
         arguments = (
             table, batch.rows, start[:0, :0], start[:0], batch.offsets, start, first, U, linear,
-            batch.tile, 1, keep, False, states, last, last[:0], last[:0], np.empty((0, H), np.int32),
+            batch.tile, 1, keep, False, states, last, last[:0], last[:0],
+            np.empty((0, H), np.int32),
         )  # fmt: skip
         speeds.append(2e-6 * N * H * H / milliseconds(_core.forward, arguments))
     return speeds

@@ -84,10 +84,11 @@ def arguments(kernel):
 
 
 NUMBERS = [
-    ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "rows"), ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"),
-    ("forward", "initial_rows"), ("backward", "rows"), ("softmax_cross_entropy", "targets"),
-    ("rmsprop", "ids"), ("adam", "ids"), ("adam_without_gradient", "ids"),
-    ("order_steps", "offsets"), ("order_steps", "starts"), ("forward", "offsets"), ("backward", "offsets"),
+    ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "rows"),
+    ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"), ("forward", "initial_rows"),
+    ("backward", "rows"), ("softmax_cross_entropy", "targets"), ("rmsprop", "ids"),
+    ("adam", "ids"), ("adam_without_gradient", "ids"), ("order_steps", "offsets"),
+    ("order_steps", "starts"), ("forward", "offsets"), ("backward", "offsets"),
     ("mirror_steps", "offsets"), ("drop_tokens", "starts"), ("drop_tokens", "offsets"),
 ]  # fmt: skip
 
@@ -136,7 +137,7 @@ def test_rows_touched_in_the_future():
 def test_slots_after_an_error():
     bad = arguments("distinct")
     bad["rows"] = ints(0, 1, 2, 3, 4, 99)
-    with pytest.raises(ValueError, match="tokens .* below 6"):
+    with pytest.raises(ValueError, match=r"tokens .* below 6"):
         _core.distinct(*bad.values())
     assert (bad["slots"] == -1).all()
 

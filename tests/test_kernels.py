@@ -157,7 +157,9 @@ def test_leading_zeros(T):
     np.testing.assert_array_equal(got, wanted)
 
 
-@pytest.mark.parametrize(("dtype", "F"), [("int32", 1), ("int64", 1), ("float32", 3), ("float64", 2)])
+@pytest.mark.parametrize(
+    ("dtype", "F"), [("int32", 1), ("int64", 1), ("float32", 3), ("float64", 2)]
+)
 @pytest.mark.parametrize("kind", ["equal", "ragged"])
 @pytest.mark.parametrize(("B", "T"), list(itertools.product(SIZES, SIZES)))
 def test_order_steps(B, T, kind, dtype, F):

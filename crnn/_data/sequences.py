@@ -169,9 +169,9 @@ def _unknown_id(values, offsets, n_rows):
     step = np.flatnonzero(values >= n_rows)[0]
     return ValueError(
         f"{place_in(offsets, step)} is the token id {values[step]}, but vocabulary_size={n_rows} "
-        f"allows ids up to {n_rows - 1}. Map rarer words to the out-of-vocabulary id, or refit with "
-        "a larger vocabulary_size, or with None, which reads ids not seen in fit as one unknown "
-        "word."
+        f"allows ids up to {n_rows - 1}. Map rarer words to the out-of-vocabulary id, or refit "
+        "with a larger vocabulary_size, or with None, which reads ids not seen in fit as one "
+        "unknown word."
     )
 
 

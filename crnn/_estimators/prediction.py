@@ -9,6 +9,7 @@ from crnn._layers import forecast
 from crnn._layers.assembly import network_of
 from crnn._layers.parameters import as_arrays
 from crnn._layers.predictor import Predictor
+from crnn._layers.workspace import kept_workspace
 from crnn._system import memory
 from crnn._system.threads import n_threads_for
 
@@ -54,7 +55,9 @@ def _run(estimator, X, method):
 
 def _compute(estimator, network, method, sequences):
     weights = as_arrays(estimator.weights_, estimator.dtype)
-    out = method(Predictor(network, weights, n_threads_for(estimator.n_jobs)), sequences)
+    n_threads = n_threads_for(estimator.n_jobs)
+    with kept_workspace() as workspace:
+        out = method(Predictor(network, weights, n_threads, workspace), sequences)
     if not np.isfinite(out).all():
         raise ValueError(
             "The network produced NaN or infinity; scale X to about unit size, or check "

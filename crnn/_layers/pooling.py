@@ -16,7 +16,10 @@ class Pooling:
     def forward(self, pooled, run):
         if len(self.names) == 1:
             return pooled[self.names[0]], lambda grad: ({self.names[0]: grad}, {})
-        joined = np.concatenate([pooled[name] for name in self.names], axis=1)
+        parts = [pooled[name] for name in self.names]
+        shape = len(parts[0]), sum(part.shape[1] for part in parts)
+        joined = run.workspace.scope("pooling").array("joined", shape, parts[0].dtype)
+        np.concatenate(parts, axis=1, out=joined)
 
         def backward(grad):
             width = grad.shape[1] // len(self.names)

@@ -7,7 +7,6 @@ import numpy as np
 
 from crnn._data.batches import pack
 from crnn._layers.steps import Pass
-from crnn._layers.workspace import Workspace
 from crnn._system.interrupts import LONG, run_interruptibly
 
 # Prediction goes through the data in chunks whose buffers hold about this many numbers, so that
@@ -36,9 +35,9 @@ def interruptible(method):
 class Predictor:
     """Runs a network with its weights. Once cancelled, it cannot be used again."""
 
-    def __init__(self, network, weights, n_threads):
+    def __init__(self, network, weights, n_threads, workspace):
         self.network, self.weights, self.n_threads = network, weights, n_threads
-        self.workspace = Workspace()
+        self.workspace = workspace
         self.cancelled = False
 
     def cancel(self):

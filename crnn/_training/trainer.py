@@ -8,6 +8,7 @@ import numpy as np
 from crnn._data.batches import drop_tokens
 from crnn._data.sequences import Sequences
 from crnn._layers.predictor import Predictor, interruptible
+from crnn._layers.workspace import Workspace
 
 
 class Samples(NamedTuple):
@@ -38,7 +39,7 @@ class Trainer(Predictor):
     """Changes the weights of a network in place, so that its outputs meet an objective."""
 
     def __init__(self, network, weights, n_threads, objective, token_dropout=0.0):
-        super().__init__(network, weights, n_threads)
+        super().__init__(network, weights, n_threads, Workspace())
         self.objective, self.token_dropout = objective, token_dropout
 
     @interruptible
