@@ -10,7 +10,7 @@ import numpy as np
 # the workspace of the last one is kept, up to this size, for whichever comes next in any thread.
 # Both operations of a deque are atomic.
 MOST_KEPT = 2**25
-_kept = deque(maxlen=1)
+_kept: deque["Workspace"] = deque(maxlen=1)
 
 
 @contextmanager
