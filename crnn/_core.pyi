@@ -122,9 +122,21 @@ def sgd(
     weights: _Floats,
     grads: _Floats,
     velocities: _Floats,
+    ids: _Int32,
     learning_rate: float,
     momentum: float,
     nesterov: bool,
+    n_threads: int,
+) -> None: ...
+def sgd_without_gradient(
+    weights: _Floats,
+    velocities: _Floats,
+    ids: _Int32,
+    touched: _Int64,
+    step: int,
+    momentum: float,
+    nesterov: bool,
+    n_threads: int,
 ) -> None: ...
 def adam(
     weights: _Floats,

@@ -243,9 +243,17 @@ def rmsprop(weights, grads, velocities, ids, touched, step, learning_rate, rho, 
     touched[ids] = step
 
 
-def sgd(weights, grads, velocities, learning_rate, momentum, nesterov):
-    velocities[:] = momentum * velocities - learning_rate * grads
-    weights += momentum * velocities - learning_rate * grads if nesterov else velocities
+def sgd(weights, grads, velocities, ids, learning_rate, momentum, nesterov, n_threads):
+    velocities[ids] = v = momentum * velocities[ids] - learning_rate * grads
+    weights[ids] += momentum * v - learning_rate * grads if nesterov else v
+
+
+def sgd_without_gradient(weights, velocities, ids, touched, step, momentum, nesterov, n_threads):
+    for row in ids:
+        for _ in range(touched[row], step):
+            velocities[row] *= momentum
+            weights[row] += momentum * velocities[row] if nesterov else velocities[row]
+        touched[row] = step
 
 
 def adam(

@@ -70,6 +70,16 @@ def arguments(kernel):
             "ids": ints(0, 5), "touched": np.zeros(N, np.int64), "step": 1, "learning_rate": 0.1,
             "rho": 0.9, "epsilon": 1e-7, "n_threads": 1,
         },
+        "sgd": {
+            "weights": floats(N, H), "grads": floats(2, H), "velocities": floats(N, H),
+            "ids": ints(0, 5), "learning_rate": 0.1, "momentum": 0.9, "nesterov": True,
+            "n_threads": 1,
+        },
+        "sgd_without_gradient": {
+            "weights": floats(N, H), "velocities": floats(N, H), "ids": ints(0, 5),
+            "touched": np.zeros(N, np.int64), "step": 2, "momentum": 0.9, "nesterov": True,
+            "n_threads": 1,
+        },
         "adam": {
             "weights": floats(N, H), "grads": floats(2, H), "moments": floats(N, H),
             "velocities": floats(N, H), "ids": ints(0, 5), "step": 1, "learning_rate": 0.1,
@@ -87,6 +97,7 @@ NUMBERS = [
     ("leading_zeros", "offsets"), ("look_up", "positions"), ("distinct", "rows"),
     ("gather", "rows"), ("scatter_add", "rows"), ("forward", "rows"), ("forward", "initial_rows"),
     ("backward", "rows"), ("softmax_cross_entropy", "targets"), ("rmsprop", "ids"),
+    ("sgd", "ids"), ("sgd_without_gradient", "ids"),
     ("adam", "ids"), ("adam_without_gradient", "ids"), ("order_steps", "offsets"),
     ("order_steps", "starts"), ("forward", "offsets"), ("backward", "offsets"),
     ("mirror_steps", "offsets"), ("drop_tokens", "starts"), ("drop_tokens", "offsets"),
@@ -117,7 +128,8 @@ def test_numbers_out_of_range(kernel, name, place, wrong):
         ("forward", "inputs", floats(N, 2)), ("forward", "inputs", floats(2, 0)),
         ("forward", "kernel", floats(2, H)), ("backward", "inputs", floats(N, 2)),
         ("backward", "grad_kernel", floats(2, H)), ("backward", "kernel_transposed", floats(H, 2)),
-        ("backward", "grad_inputs", floats(2, 0)),
+        ("backward", "grad_inputs", floats(2, 0)), ("sgd_without_gradient", "momentum", 1.0),
+        ("sgd_without_gradient", "touched", np.full(N, 3)),
     ],
 )  # fmt: skip
 def test_settings_out_of_range(kernel, name, value):

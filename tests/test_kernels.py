@@ -474,6 +474,14 @@ def run_shared(name, dtype, n_threads):
         out = [inputs.copy(), np.zeros((D, F), dtype), np.zeros((D, F), dtype)]
         ids = permuted[permuted < D].astype(np.int32)
         _core.adam(out[0], inputs, *out[1:], ids, 3, 1e-2, 0.9, 0.999, 1e-7, n_threads)
+    elif name == "sgd":
+        out = [inputs.copy(), inputs.copy()]
+        ids = permuted[permuted < D].astype(np.int32)
+        _core.sgd(out[0], inputs, out[1], ids, 1e-2, 0.9, True, n_threads)
+    elif name == "sgd_without_gradient":
+        out = [inputs.copy(), inputs.copy(), np.arange(D) % 7]
+        ids = permuted[permuted < D].astype(np.int32)
+        _core.sgd_without_gradient(*out[:2], ids, out[2], 6, 0.9, True, n_threads)
     elif name == "adam_without_gradient":
         out = [inputs.copy(), inputs.copy(), inputs**2, np.arange(D) % 7]
         ids = permuted[permuted < D].astype(np.int32)
@@ -603,13 +611,35 @@ def test_rmsprop(dtype):
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
 def test_sgd(momentum, nesterov, dtype):
     rng = np.random.default_rng(0)
-    start = rng.normal(size=33)
-    got, wanted = [[start.astype(k), np.zeros(33, k)] for k in (dtype, "float64")]
+    start = rng.normal(size=(9, 33))
+    got, wanted = [[start.astype(k), np.zeros((9, 33), k)] for k in (dtype, "float64")]
     for _ in range(5):
-        g = rng.normal(size=33)
-        _core.sgd(got[0], g.astype(dtype), got[1], 0.1, momentum, nesterov)
-        _reference.sgd(wanted[0], g, wanted[1], 0.1, momentum, nesterov)
+        g, ids = rng.normal(size=(3, 33)), rng.permutation(9)[:3].astype(np.int32)
+        settings = ids, 0.1, momentum, nesterov, 2
+        _core.sgd(got[0], g.astype(dtype), got[1], *settings)
+        _reference.sgd(wanted[0], g, wanted[1], *settings)
     assert_close(got[0], wanted[0], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.9, 0.999])
+def test_sgd_without_gradient(momentum, nesterov, dtype):
+    """All steps that a row sat out, against one after the other."""
+    rng = np.random.default_rng(0)
+    w, v, touched = (
+        rng.normal(size=(7, 5)),
+        rng.normal(size=(7, 5)),
+        np.array([0, 3, 7, 20, 300, 9, 9]),
+    )
+    ids, results = np.array([4, 0, 3, 1, 2], np.int32), []
+    for module, kind in [(_core, dtype), (_reference, "float64")]:
+        arrays, steps = [w.astype(kind), v.astype(kind)], touched.copy()
+        module.sgd_without_gradient(*arrays, ids, steps, 300, momentum, nesterov, 2)
+        np.testing.assert_array_equal(steps, [300, 300, 300, 300, 300, 9, 9])
+        results.append(arrays)
+    for got, wanted in zip(*results, strict=True):
+        assert_close(got, wanted, dtype, size=1e3)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

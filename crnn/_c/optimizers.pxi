@@ -2,14 +2,12 @@
 
 from cython cimport floating
 from libc.math cimport pow, sqrt
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 
 from crnn._c.loops cimport (
     adam_loop,
     adam_without_gradient_loop,
-    crnn_flush_denormals,
     crnn_piece,
-    crnn_restore,
     crnn_share,
     rmsprop_loop,
 )
@@ -88,27 +86,112 @@ cdef void rmsprop_chunk(const Rmsprop *work, floating *weights, Py_ssize_t c) no
 
 
 def sgd(
-    floating[::1] weights,      # INOUT (P,)
-    const floating[::1] grads,  # IN    (P,)
-    floating[::1] velocities,   # INOUT (P,)
+    floating[:, ::1] weights,      # INOUT (R, C)
+    const floating[:, ::1] grads,  # IN    (D, C)
+    floating[:, ::1] velocities,   # INOUT (R, C)
+    const int32_t[::1] ids,        # IN    (D,)  distinct rows that the gradients belong to
     double learning_rate,
     double momentum,
     bint nesterov,
+    int n_threads,
 ):
-    """m := momentum m - lr g,  w := w + m, or w := w + momentum m - lr g by Nesterov."""
-    cdef Py_ssize_t P = weights.shape[0], i
-    cdef floating rate = <floating> learning_rate, inertia = <floating> momentum
-    cdef uint64_t control
-    require(grads.shape[0] == P and velocities.shape[0] == P, "all arrays must have one length")
+    """v := momentum v - lr g,  w := w + v, or w := w + momentum v - lr g by Nesterov.
+
+    Rows that are not in ids have to be brought up to date by ``sgd_without_gradient`` before they
+    are read.
+    """
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1]
+    require(grads.shape[0] == D and grads.shape[1] == C, "grads must fit weights and ids")
+    require_like(velocities, weights)
+    require_below(ids, weights.shape[0], "ids")
+    if D == 0 or C == 0:
+        return
+    cdef Sgd work = Sgd(&grads[0, 0], &velocities[0, 0], &ids[0], NULL, D, C, 0, learning_rate,
+                        momentum, nesterov)
     with nogil:
-        control = crnn_flush_denormals()
-        for i in range(P):
-            velocities[i] = inertia * velocities[i] - rate * grads[i]
-            if nesterov:
-                weights[i] += inertia * velocities[i] - rate * grads[i]
-            else:
-                weights[i] += velocities[i]
-        crnn_restore(control)
+        crnn_share(<crnn_piece> sgd_chunk[floating], &work, &weights[0, 0],
+                   count_chunks(D, CHUNK), n_threads, 16 * D * C)
+
+
+cdef struct Sgd:
+    const void *grads
+    void *velocities
+    const int32_t *ids
+    int64_t *touched  # of rows without gradient
+    Py_ssize_t D, C
+    int64_t step
+    double rate, momentum
+    bint nesterov
+
+
+cdef void sgd_chunk(const Sgd *work, floating *weights, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t d, i, C = work.C
+    cdef floating rate = <floating> work.rate, momentum = <floating> work.momentum
+    cdef const floating *g = <const floating *> work.grads + c * CHUNK * C
+    cdef floating *v
+    cdef floating *w
+    for d in range(c * CHUNK, min(work.D, (c + 1) * CHUNK)):
+        v, w = <floating *> work.velocities + work.ids[d] * C, weights + work.ids[d] * C
+        for i in range(C):
+            v[i] = momentum * v[i] - rate * g[i]
+            w[i] += momentum * v[i] - rate * g[i] if work.nesterov else v[i]
+        g += C
+
+
+def sgd_without_gradient(
+    floating[:, ::1] weights,     # INOUT (R, C)
+    floating[:, ::1] velocities,  # INOUT (R, C)
+    const int32_t[::1] ids,       # IN    (D,)  distinct rows to bring up to date
+    int64_t[::1] touched,         # INOUT (R,)  step up to which each row is, from 0
+    int64_t step,                 # step to bring them to
+    double momentum,              # below 1
+    bint nesterov,
+    int n_threads,
+):
+    """All steps that a row sat out, in one.
+
+    Without a gradient, v is momentum^j v after j steps, which move w by all of these, or by
+    Nesterov momentum times as far. So k steps move it by
+
+        (momentum + ... + momentum^k) v = momentum (1 - momentum^k) / (1 - momentum) v.
+    """
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], d
+    require_like(velocities, weights)
+    require(touched.shape[0] == weights.shape[0], "touched must fit weights")
+    require(0 <= momentum < 1, "momentum must be at least 0 and below 1")
+    require_below(ids, weights.shape[0], "ids")
+    if D == 0 or C == 0:
+        return
+    for d in range(D):
+        require(0 <= touched[ids[d]] <= step, "touched must be steps up to step")
+    cdef Sgd work = Sgd(NULL, &velocities[0, 0], &ids[0], &touched[0], D, C, step, 0, momentum,
+                        nesterov)
+    with nogil:
+        crnn_share(<crnn_piece> sgd_without_gradient_chunk[floating], &work, &weights[0, 0],
+                   count_chunks(D, CHUNK), n_threads, 16 * D * C)
+
+
+cdef void sgd_without_gradient_chunk(
+    const Sgd *work, floating *weights, Py_ssize_t c
+) noexcept nogil:
+    cdef Py_ssize_t d, i, C = work.C
+    cdef int64_t waited
+    cdef double left, gain
+    cdef floating *v
+    cdef floating *w
+    for d in range(c * CHUNK, min(work.D, (c + 1) * CHUNK)):
+        waited = work.step - work.touched[work.ids[d]]
+        if waited == 0:
+            continue
+        work.touched[work.ids[d]] = work.step
+        left = pow(work.momentum, <double> waited)
+        gain = work.momentum * (1 - left) / (1 - work.momentum)
+        if work.nesterov:
+            gain *= work.momentum
+        v, w = <floating *> work.velocities + work.ids[d] * C, weights + work.ids[d] * C
+        for i in range(C):
+            w[i] += <floating> gain * v[i]
+            v[i] *= <floating> left
 
 
 def adam(

@@ -5,10 +5,9 @@ An optimiser updates a dict of parameter arrays in place. A gradient is an array
 
 - RMSprop updates touched rows only, which is exact (see the kernel).
 - Plain SGD has no state, so a row without gradient does not move: touched rows only is exact too.
-- Adam moves every row at every step, since the running mean of the gradient outlives it. A row is
-  brought up to date when it is next read, and all are at the end of an epoch: the steps that it
-  sat out come down to one (see the kernel).
-- SGD with momentum makes the dense update.
+- Adam and SGD with momentum move every row at every step, since a mean of the gradients outlives
+  each of them. A row is brought up to date when it is next read, and all are at the end of an
+  epoch: the steps that it sat out come down to one (see the kernels).
 
 Of ``sparse`` parameters, tables far larger than the vocabulary, only touched rows ever move: both
 do without momentum there.
@@ -55,11 +54,12 @@ class Optimizer:
         return self.learning_rate * self.state["learning_rate_factor"]
 
     def memory(self, name, weights, kind, dtype=None):
-        """The array that is kept beside a parameter: zero at first, and for one of a new shape."""
+        """The array that is kept beside a parameter: zero at first, and for one of a new size."""
         arrays = self.state.setdefault(kind, {})
-        if name not in arrays or arrays[name].shape != weights.shape:
+        if name not in arrays or arrays[name].size != weights.size:
             arrays[name] = np.zeros(weights.shape, dtype or weights.dtype)
-        arrays[name] = np.ascontiguousarray(arrays[name], dtype or weights.dtype)
+        array = np.ascontiguousarray(arrays[name], dtype or weights.dtype)
+        arrays[name] = array.reshape(weights.shape)
         return arrays[name]
 
     @property
@@ -128,79 +128,124 @@ class RMSprop(Optimizer):
         self.update_rows(name, weights, gradient, self.rho, self.epsilon, n_threads)
 
 
-class SGD(Optimizer):
-    """Gradient descent, with momentum and Nesterov's look ahead if asked for."""
+class LazyOptimizer(Optimizer):
+    """A rule that moves every row at every step.
 
-    def __init__(self, learning_rate, *, momentum=0.0, nesterov=False, **options):
+    A row is brought up to date when it is next read, and all are at the end of an epoch: the steps
+    that it sat out come down to one (``without_gradient``).
+    """
+
+    def __init__(self, learning_rate, **options):
         super().__init__(learning_rate, **options)
-        self.momentum, self.nesterov = momentum, nesterov
+        self.begin_epoch()
 
-    def update(self, name, weights, gradient, n_threads):
-        if isinstance(gradient, RowGradient) and (self.momentum == 0 or name in self.sparse):
-            weights[gradient.ids] -= weights.dtype.type(self.rate) * gradient.rows
-            return
-        flat = weights.reshape(-1)
-        velocities = self.memory(name, flat, "velocities")
-        _core.sgd(
-            flat,
-            _dense(gradient, weights),
-            velocities,
-            self.rate,
-            self.momentum,
-            self.nesterov,
-        )
-
-
-class Adam(Optimizer):
-    """Kingma and Ba (2015), as in Keras."""
-
-    n_memories = 2
-
-    def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options):
-        super().__init__(learning_rate, **options)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.missed = MissedSteps(beta_1, beta_2)
-        self.touched = {}  # by name: the step of the epoch up to which each row is
+    def begin_epoch(self):
+        self.n_steps = 0  # of the epoch
+        self.touched = {}  # by name: the step up to which each row is
 
     def step(self, parameters, gradients, n_threads):
         super().step(parameters, gradients, n_threads)
-        n = self.state["n_steps"]
-        self.missed.add(self.rate * np.sqrt(1 - self.beta_2**n) / (1 - self.beta_1**n))
+        self.n_steps += 1
         for name in self.touched.keys() & gradients.keys():
-            self.touched[name][gradients[name].ids] = self.missed.n_steps
+            self.touched[name][gradients[name].ids] = self.n_steps
 
     def catch_up(self, parameters, rows, n_threads):
         for name, ids in rows.items():
             weights = parameters[name]
             if name not in self.touched:
                 self.touched[name] = np.zeros(len(weights), np.int64)
-            _core.adam_without_gradient(
-                weights,
-                self.memory(name, weights, "moments"),
-                self.memory(name, weights, "velocities"),
-                ids,
-                self.touched[name],
-                self.missed.sums,
-                self.missed.decays,
-                self.missed.n_steps,
-                self.epsilon,
-                n_threads,
-            )
+            self.without_gradient(name, weights, ids, self.touched[name], n_threads)
 
     def finish_epoch(self, parameters, n_threads):
         rows = {name: np.arange(len(parameters[name]), dtype=np.int32) for name in self.touched}
         self.catch_up(parameters, rows, n_threads)
+        self.begin_epoch()
+
+    def moved_rows(self, name, weights, gradient):
+        """Weights and a gradient in rows, or as a single row if all of them move."""
+        if name in self.touched:
+            return weights, gradient
+        return weights.reshape(1, -1), RowGradient(ONLY_ROW, _dense(gradient, weights))
+
+
+class SGD(LazyOptimizer):
+    """Gradient descent, with momentum and Nesterov's look ahead if asked for."""
+
+    def __init__(self, learning_rate, *, momentum=0.0, nesterov=False, **options):
+        super().__init__(learning_rate, **options)
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def catch_up(self, parameters, rows, n_threads):
+        if self.momentum:  # else a row without gradient does not move
+            super().catch_up(parameters, rows, n_threads)
+
+    def without_gradient(self, name, weights, ids, touched, n_threads):
+        _core.sgd_without_gradient(
+            weights,
+            self.memory(name, weights, "velocities"),
+            ids,
+            touched,
+            self.n_steps,
+            self.momentum,
+            self.nesterov,
+            n_threads,
+        )
+
+    def update(self, name, weights, gradient, n_threads):
+        if isinstance(gradient, RowGradient) and (self.momentum == 0 or name in self.sparse):
+            weights[gradient.ids] -= weights.dtype.type(self.rate) * gradient.rows
+            return
+        weights, gradient = self.moved_rows(name, weights, gradient)
+        _core.sgd(
+            weights,
+            gradient.rows,
+            self.memory(name, weights, "velocities"),
+            gradient.ids,
+            self.rate,
+            self.momentum,
+            self.nesterov,
+            n_threads,
+        )
+
+
+class Adam(LazyOptimizer):
+    """Kingma and Ba (2015), as in Keras."""
+
+    n_memories = 2
+
+    def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **options):
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        super().__init__(learning_rate, **options)
+
+    def begin_epoch(self):
+        super().begin_epoch()
         self.missed = MissedSteps(self.beta_1, self.beta_2)
-        self.touched = {}
+
+    def step(self, parameters, gradients, n_threads):
+        super().step(parameters, gradients, n_threads)
+        n = self.state["n_steps"]
+        self.missed.add(self.rate * np.sqrt(1 - self.beta_2**n) / (1 - self.beta_1**n))
+
+    def without_gradient(self, name, weights, ids, touched, n_threads):
+        _core.adam_without_gradient(
+            weights,
+            self.memory(name, weights, "moments"),
+            self.memory(name, weights, "velocities"),
+            ids,
+            touched,
+            self.missed.sums,
+            self.missed.decays,
+            self.n_steps,
+            self.epsilon,
+            n_threads,
+        )
 
     def update(self, name, weights, gradient, n_threads):
         if name in self.sparse:
             # By RMSprop, as momentum would move all rows at each step.
             self.update_rows(name, weights, gradient, 0.9, self.epsilon**2, n_threads)
             return
-        if name not in self.touched:  # all rows move
-            gradient = RowGradient(ONLY_ROW, _dense(gradient, weights).reshape(1, -1))
-            weights = weights.reshape(1, -1)
+        weights, gradient = self.moved_rows(name, weights, gradient)
         _core.adam(
             weights,
             gradient.rows,
@@ -244,8 +289,9 @@ OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
 
 
 def _dense(gradient, weights):
+    """A gradient as a single row."""
     if not isinstance(gradient, RowGradient):
-        return gradient.reshape(-1)
+        return gradient.reshape(1, -1)
     dense = np.zeros_like(weights)
     dense[gradient.ids] = gradient.rows
-    return dense.reshape(-1)
+    return dense.reshape(1, -1)
