@@ -1,7 +1,8 @@
 """What options cost: a training step and a prediction with and without them, in turn, on IMDB.
 
 Pooled states (last, mean and maximum) beside the last state alone, two directions beside one, and
-Adam beside RMSprop with two vocabularies. Reviews of up to 500 words, padding skipped, no dropout.
+Adam and momentum beside RMSprop with large vocabularies. Reviews of up to 500 words, padding
+skipped, no dropout.
 """
 
 import argparse
@@ -25,6 +26,7 @@ PAIRS = {  # name -> (vocabulary, options without, options with)
     "two directions over one": (10_000, {}, {"bidirectional": True}),
     "Adam over RMSprop, 10,000 words": (10_000, {}, {"optimizer": "adam"}),
     "Adam over RMSprop, 80,000 words": (80_000, {}, {"optimizer": "adam"}),
+    "momentum over RMSprop, 80,000 words": (80_000, {}, {"optimizer": "sgd", "momentum": 0.9}),
 }
 
 

@@ -129,14 +129,18 @@ def check(workers, steps, judged):
 
 
 def measure(workers, jobs, rounds):
-    """Milliseconds of a call, {job: {model: median}}; the first round compiles and warms up."""
+    """Milliseconds of a call, {job: {model: median}}; the first round compiles and warms up.
+
+    The first third of the calls of a turn is not counted: it finds threads asleep and caches full of
+    what others left.
+    """
     seconds = {job: {name: [] for name in workers} for job in jobs}
     for i in range(rounds + 1):
         for job, (method, calls) in jobs.items():
             for name, worker in workers.items():
                 if method in worker.methods:
                     _, spent = worker.call(method, calls)
-                    seconds[job][name].extend(spent if i > 0 else [])
+                    seconds[job][name].extend(spent[len(spent) // 3 :] if i > 0 else [])
     return {
         job: {name: 1e3 * median(values) for name, values in by_name.items() if values}
         for job, by_name in seconds.items()

@@ -1,6 +1,6 @@
 """Pack some of the sequences into the buffers that the kernels read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
@@ -58,15 +58,22 @@ class Batch:
     def n_transitions(self):
         return int(self.offsets[-1])
 
+    def in_order(self, values, out):
+        """The values (n_steps, F) of the steps of the batch, in the order of the transitions."""
+        _core.order_steps(
+            values.view(np.int32), self.starts, self.offsets, self.tile, self.n_threads,
+            out.view(np.int32),
+        )  # fmt: skip
+        return out
+
     @cached_property
     def positions(self):
         """Where each transition reads the flat values."""
-        ends = self.starts + np.diff(self.offsets)
-        places = np.arange(ends.max(initial=0))[:, None].view(np.int32)
-        positions = np.empty((self.n_transitions, 2), np.int32)
-        layout = self.starts, self.offsets, self.tile, self.n_threads
-        _core.order_steps(places, *layout, positions)
-        return positions.view(np.int64)[:, 0]
+        first = self.starts.min() if len(self) else 0
+        stop = (self.starts + np.diff(self.offsets)).max(initial=first)
+        batch = replace(self, starts=self.starts - first)
+        out = np.empty((self.n_transitions, 1), np.int64)
+        return batch.in_order(np.arange(first, stop)[:, None], out)[:, 0]
 
     @property
     def states_before(self):
@@ -115,17 +122,16 @@ def pack(sequences, indices, workspace, n_threads, vocabulary_size=None, n_bigra
             "are possible. Lower batch_size, or shorten the sequences."
         )
     batch = Batch(n_threads, order, offsets, pads, starts)
-    layout = starts, offsets, batch.tile, n_threads
     if not sequences.are_tokens:
         values = sequences.values
-        batch.inputs = workspace.array("steps", (N, values.shape[1]), values.dtype)
-        _core.order_steps(values.view(np.int32), *layout, batch.inputs.view(np.int32))
+        inputs = workspace.array("steps", (N, values.shape[1]), values.dtype)
+        batch.inputs = batch.in_order(values, inputs)
         return batch
     if sequences.bigrams is not None:
         scope = workspace.scope("bigrams")
-        rows = _ids_in_order(sequences.bigrams, layout, scope)
+        rows = _ids_in_order(batch, sequences.bigrams, scope)
         batch.bigrams = _distinct(rows, scope, n_bigrams), rows
-    batch.rows = rows = _ids_in_order(sequences.values, layout, workspace, int(pads.any()))
+    batch.rows = rows = _ids_in_order(batch, sequences.values, workspace, int(pads.any()))
     if len(rows) > MANY * vocabulary_size:
         batch.ids = np.arange(vocabulary_size, dtype=np.int32)
     else:
@@ -133,14 +139,13 @@ def pack(sequences, indices, workspace, n_threads, vocabulary_size=None, n_bigra
     return batch
 
 
-def _ids_in_order(values, layout, workspace, n_paddings=0):
+def _ids_in_order(batch, ids, workspace, n_paddings=0):
     """The ids of a batch in the order of the transitions, and so many paddings."""
-    _, offsets, *_ = layout
-    N = int(offsets[-1])
-    ids = workspace.array("rows", (N + n_paddings,), np.int32)
-    _core.order_steps(values[:, None], *layout, ids[:N, None])
-    ids[N:] = 0
-    return ids
+    N = batch.n_transitions
+    out = workspace.array("rows", (N + n_paddings,), np.int32)
+    batch.in_order(ids[:, None], out[:N, None])
+    out[N:] = 0
+    return out
 
 
 def _distinct(rows, workspace, bound):
