@@ -131,8 +131,8 @@ def check(workers, steps, judged):
 def measure(workers, jobs, rounds):
     """Milliseconds of a call, {job: {model: median}}; the first round compiles and warms up.
 
-    The first third of the calls of a turn is not counted: it finds threads asleep and caches full of
-    what others left.
+    The first third of the calls of a turn is not counted: it finds threads asleep and caches full
+    of what others left.
     """
     seconds = {job: {name: [] for name in workers} for job in jobs}
     for i in range(rounds + 1):

@@ -34,13 +34,12 @@ def drop(x: _Floats, width: int, seed: int, least: int, factor: float, n_threads
 def drop_tokens(
     values: _Int32,
     starts: _Int64,
-    offsets: _Int64,
+    lengths: _Int64,
     seed: int,
     least: int,
-    n_threads: int,
     places: _Int64,
     n_left: _Int64,
-) -> None: ...
+) -> int: ...
 def dense(
     inputs: _Floats, kernel: _Floats, bias: _Floats, n_threads: int, out: _Floats
 ) -> None: ...

@@ -110,8 +110,6 @@ cdef enum:
     MOST_GROUPS = 8
     # Numbers that are only copied or added, likewise.
     COPIES = 4096
-    # Sequences whose tokens one thread drops at a time.
-    SEQUENCES = 8
 
 
 cdef int require(bint condition, str message) except -1:

@@ -90,17 +90,21 @@ def drop(x, width, seed, least, factor, n_threads):
     x[:] = np.where(np.repeat(kept, width).reshape(x.shape), x * x.dtype.type(factor), 0)
 
 
-def drop_tokens(values, starts, offsets, seed, least, n_threads, places, n_left):
-    drawn = draws(seed, offsets[-1])
-    for b, (first, stop) in enumerate(pairwise(offsets)):
-        of_sequence = starts[b] + np.arange(stop - first)
+def drop_tokens(values, starts, lengths, seed, least, places, n_left):
+    drawn = draws(seed, lengths.sum())
+    left = []
+    for b, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        of_sequence = np.arange(start, start + length)
         words = values[of_sequence] != 0
-        kept = drawn[first:stop] >= least
+        kept = drawn[:length] >= least
+        drawn = drawn[length:]
         if words.any() and not kept[words].any():
             kept[np.argmax(words)] = True
         of_sequence = of_sequence[kept | ~words]
         n_left[b] = len(of_sequence)
-        places[first : first + n_left[b]] = of_sequence
+        left.extend(of_sequence)
+    places[: len(left)] = left
+    return len(left)
 
 
 def dense(inputs, kernel, bias, n_threads, out):

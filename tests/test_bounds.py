@@ -39,8 +39,8 @@ def arguments(kernel):
             "x": floats(N, H), "width": 1, "seed": 0, "least": 1, "factor": 1.0, "n_threads": 1,
         },
         "drop_tokens": {
-            "values": rows, "starts": np.array([0, 3, 5]), "offsets": OFFSETS, "seed": 0,
-            "least": 1, "n_threads": 1, "places": positions, "n_left": np.zeros(B, np.int64),
+            "values": rows, "starts": np.array([0, 3, 5]), "lengths": np.array([3, 2, 1]),
+            "seed": 0, "least": 1, "places": positions, "n_left": np.zeros(B, np.int64),
         },
         "forward": {
             "table": floats(N, H), "rows": rows, "inputs": floats(0, 0), "kernel": floats(0, H),
@@ -100,7 +100,7 @@ NUMBERS = [
     ("sgd", "ids"), ("sgd_without_gradient", "ids"),
     ("adam", "ids"), ("adam_without_gradient", "ids"), ("order_steps", "offsets"),
     ("order_steps", "starts"), ("forward", "offsets"), ("backward", "offsets"),
-    ("mirror_steps", "offsets"), ("drop_tokens", "starts"), ("drop_tokens", "offsets"),
+    ("mirror_steps", "offsets"), ("drop_tokens", "starts"), ("drop_tokens", "lengths"),
 ]  # fmt: skip
 
 

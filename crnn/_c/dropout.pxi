@@ -43,70 +43,45 @@ cdef void drop_blocks(const Drop *work, floating *x, Py_ssize_t c) noexcept nogi
 def drop_tokens(
     const int32_t[::1] values,   # IN  (n_steps,)
     const int64_t[::1] starts,   # IN  (B,)  where each sequence starts in the flat values
-    const int64_t[::1] offsets,  # IN  (B + 1,)  running sum of the lengths
+    const int64_t[::1] lengths,  # IN  (B,)
     uint64_t seed,
     int least,                   # draw that keeps a token
-    int n_threads,
-    int64_t[::1] places,         # OUT (N,)  where those that stay are in values: for sequence b
-                                 #     n_left[b] of them from offsets[b] on
-    int64_t[::1] n_left,         # OUT (B,)
+    int64_t[::1] places,         # OUT (N,)  first entries: places in values of those that stay
+    int64_t[::1] n_left,         # OUT (B,)  how many of each sequence stay
 ):
-    """Leave tokens out.
+    """Leave tokens out; returns how many stay.
 
     Padding, the token 0, always stays, and so does the first other token of a sequence that would
     lose all of them.
     """
-    cdef Py_ssize_t B = starts.shape[0], b
-    cdef bint inside = True
-    require(offsets.shape[0] == B + 1 and n_left.shape[0] == B and offsets[0] == 0,
-            "offsets and n_left must fit starts")
-    for b in range(B):
-        inside &= (0 <= starts[b] <= values.shape[0] and offsets[b] <= offsets[b + 1]
-                   and offsets[b + 1] - offsets[b] <= values.shape[0] - starts[b])
-    require(inside, "sequences must lie in values")
-    require(places.shape[0] == offsets[B], "places must have room for all tokens")
-    if places.shape[0] == 0:
-        n_left[:] = 0
-        return
-    cdef DropTokens work = DropTokens(&values[0], &starts[0], &offsets[0], &places[0], seed, B,
-                                      least)
-    with nogil:
-        crnn_share(<crnn_piece> drop_some_tokens, &work, &n_left[0], count_chunks(B, SEQUENCES),
-                   n_threads, 64 * offsets[B])
-
-
-cdef struct DropTokens:
-    const int32_t *values
-    const int64_t *starts
-    const int64_t *offsets
-    int64_t *places
-    uint64_t seed
-    Py_ssize_t B
-    int least
-
-
-cdef void drop_some_tokens(const DropTokens *work, int64_t *n_left, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t b, n, i, place, left, first, first_place, n_words, is_word, kept, block = -1
-    cdef int64_t *places
+    cdef Py_ssize_t B = starts.shape[0], N = places.shape[0], b, i, place, left = 0, n = 0
+    cdef Py_ssize_t first, first_place, n_words, is_word, kept
     cdef uint16_t[CRNN_BLOCK] drawn
-    for b in range(k * SEQUENCES, min(work.B, (k + 1) * SEQUENCES)):
-        places, left, n_words, first = work.places + work.offsets[b], 0, 0, -1
-        place = work.starts[b]
-        for n in range(work.offsets[b], work.offsets[b + 1]):
-            if n // CRNN_BLOCK != block:
-                block = n // CRNN_BLOCK
-                crnn_draw(work.seed, block, &drawn[0])
-            is_word = work.values[place] != 0
-            if is_word and first < 0:
-                first, first_place = left, place
-            kept = drawn[n % CRNN_BLOCK] >= work.least
-            places[left] = place  # without a branch: no processor can predict the draws
-            left += kept | (not is_word)
-            n_words += kept & is_word
-            place += 1
-        if first >= 0 and n_words == 0:
-            for i in range(left, first, -1):
-                places[i] = places[i - 1]
-            places[first] = first_place
-            left += 1
-        n_left[b] = left
+    require(lengths.shape[0] == B and n_left.shape[0] == B, "lengths and n_left must fit starts")
+    for b in range(B):
+        require(0 <= lengths[b] <= values.shape[0] and 0 <= starts[b]
+                and starts[b] <= values.shape[0] - lengths[b], "sequences must lie in values")
+        n += lengths[b]
+        require(n <= N, "places must have room for all tokens")
+    n = 0
+    with nogil:
+        for b in range(B):
+            n_left[b], n_words, first = left, 0, -1
+            for place in range(starts[b], starts[b] + lengths[b]):
+                if n % CRNN_BLOCK == 0:
+                    crnn_draw(seed, n // CRNN_BLOCK, &drawn[0])
+                is_word = values[place] != 0
+                if is_word and first < 0:
+                    first, first_place = left, place
+                kept = drawn[n % CRNN_BLOCK] >= least
+                places[left] = place  # without a branch: no processor can predict the draws
+                left += kept | (not is_word)
+                n_words += kept & is_word
+                n += 1
+            if first >= 0 and n_words == 0:
+                for i in range(left, first, -1):
+                    places[i] = places[i - 1]
+                places[first] = first_place
+                left += 1
+            n_left[b] = left - n_left[b]
+    return left

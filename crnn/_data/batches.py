@@ -154,17 +154,25 @@ def _distinct(rows, workspace, bound):
     return ids[: _core.distinct(workspace.slots(bound), ids, rows)]
 
 
-def drop_tokens(sequences, indices, rate, rng, n_threads=1):
+def drop_tokens(sequences, indices, rate, rng):
     """The sequences named by ``indices`` without some of their tokens, each left out at this rate.
 
     One that would lose all keeps its first. Padding, id 0 anywhere, is no token, and stays.
     """
-    values, pads = sequences.values, sequences.pads[indices]
-    lead = (pads > 0).astype(np.int64)  # where paddings are counted, one goes along
-    offsets = offsets_of(sequences.lengths[indices] + lead)
-    places, n_left = np.zeros(offsets[-1], np.int64), np.empty(len(pads), np.int64)
-    starts = sequences.starts[indices] - lead
-    seed, least = draw_seed(rng), least_kept(rate)
-    _core.drop_tokens(values, starts, offsets, seed, least, n_threads, places, n_left)
-    bigrams = None if sequences.bigrams is None else sequences.bigrams[places]
-    return Sequences(values[places], offsets[:-1] + lead, n_left - lead, pads, bigrams)
+    chosen = sequences[indices]
+    lead = (chosen.pads > 0).astype(np.int64)  # where paddings are counted, one goes along
+    lengths = chosen.lengths + lead
+    places, n_left = np.empty(lengths.sum(), np.int64), np.empty_like(lengths)
+    n = _core.drop_tokens(
+        chosen.values,
+        chosen.starts - lead,
+        lengths,
+        draw_seed(rng),
+        least_kept(rate),
+        places,
+        n_left,
+    )
+    places = places[:n]
+    bigrams = None if chosen.bigrams is None else chosen.bigrams[places]
+    starts = offsets_of(n_left)[:-1] + lead
+    return Sequences(chosen.values[places], starts, n_left - lead, chosen.pads, bigrams)

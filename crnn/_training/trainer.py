@@ -81,7 +81,7 @@ class Trainer(Predictor):
 
     def _training_batch(self, sequences, indices, rng):
         if self.token_dropout and sequences.are_tokens:
-            sequences = drop_tokens(sequences, indices, self.token_dropout, rng, self.n_threads)
+            sequences = drop_tokens(sequences, indices, self.token_dropout, rng)
             indices = np.arange(len(indices))
         return self.pack(sequences, indices)
 
