@@ -110,6 +110,8 @@ cdef enum:
     MOST_GROUPS = 8
     # Numbers that are only copied or added, likewise.
     COPIES = 4096
+    # Ids in a line of most caches.
+    LINE = 16
 
 
 cdef int require(bint condition, str message) except -1:

@@ -4,7 +4,7 @@ from cython cimport floating
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
-from crnn._c.loops cimport crnn_piece, crnn_share, scatter_add_loop
+from crnn._c.loops cimport crnn_piece, crnn_prefetch, crnn_share, scatter_add_loop
 
 
 def leading_zeros(
@@ -92,6 +92,8 @@ cdef void order_tile(const StepOrder *work, int32_t *out, Py_ssize_t k) noexcept
             step = starts[r] + offsets[r + 1] - offsets[r] - (steps - s)
             if F == 1:
                 out[r] = work.values[step]
+                if s % LINE == 0:  # processors foresee few of so many streams
+                    crnn_prefetch(work.values + step + 2 * LINE, 1)
             else:
                 memcpy(out + r * F, work.values + step * F, F * sizeof(int32_t))
         out += m * F
