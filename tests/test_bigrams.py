@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from crnn import SimpleRNNClassifier
+from crnn._layers import predictor, workspace
 
 V, R = 9, 40
 SEQUENCES = [[3, 1, 0, 2], [], [5], [0, 0, 4, 4, 4], [8, 7, 6, 5, 4, 3, 2, 1]] * 6
@@ -44,6 +45,18 @@ def test_they_are_added_to_the_vectors_of_the_tokens(options):
     series.fit(sums, Y).set_weights(list(clf.weights_.values())[2:])
     wanted = series.decision_function(sums)
     np.testing.assert_allclose(clf.decision_function(SEQUENCES), wanted, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("options", [{}, {"units": (4, 3)}, {"bidirectional": True}])
+def test_memory_of_predictions_does_not_grow_with_the_samples(options, monkeypatch):
+    """Each chunk has its vectors of all tokens and pairs."""
+    clf = fitted(dtype="float64", **options)
+    clf.predict(SEQUENCES)
+    monkeypatch.setattr(predictor, "CHUNK_NUMBERS", 5000)
+    workspace._kept.clear()
+    clf.predict(SEQUENCES * 100)
+    (kept,) = workspace._kept
+    assert kept.nbytes < 2 * 8 * 5000
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])

@@ -149,7 +149,7 @@ def test_rows_touched_in_the_future():
 def test_slots_after_an_error():
     bad = arguments("distinct")
     bad["rows"] = ints(0, 1, 2, 3, 4, 99)
-    with pytest.raises(ValueError, match=r"tokens .* below 6"):
+    with pytest.raises(ValueError, match=r"token ids .* below 6"):
         _core.distinct(*bad.values())
     assert (bad["slots"] == -1).all()
 

@@ -284,6 +284,26 @@ def test_rows_touched_rarely_equal_the_dense_update(make, dtype):
     assert_close(rows["w"], dense["w"], 10 * TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_velocities_of_older_files_are_flat(nesterov):
+    rng = np.random.default_rng(0)
+    weights, ids = rng.normal(size=(6, 3)), np.array([4, 1], np.int32)
+    results = []
+    for flat in (False, True):
+        optimizer, w = SGD(0.1, momentum=0.9, nesterov=nesterov), {"w": weights.copy()}
+        optimizer.step(w, {"w": np.ones((6, 3))}, 1)
+        state = optimizer.state
+        shape = (18,) if flat else (6, 3)
+        state["velocities"]["w"] = state["velocities"]["w"].reshape(shape)
+        again = SGD(0.1, momentum=0.9, nesterov=nesterov)
+        again.continue_from(state)
+        again.catch_up(w, {"w": ids}, 1)
+        again.step(w, {"w": RowGradient(ids, np.ones((2, 3)))}, 1)
+        again.finish_epoch(w, 1)
+        results.append(w["w"])
+    np.testing.assert_array_equal(*results)
+
+
 # Threads, company
 
 

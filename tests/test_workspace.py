@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from crnn import SimpleRNNClassifier
-from crnn._layers import workspace
+from crnn._data.batches import tile_of
+from crnn._layers import predictor, workspace
 from crnn._layers.workspace import kept_workspace
 
 
@@ -72,3 +73,23 @@ def test_predictions_of_other_models_in_between_change_nothing():
         for model, wanted in zip(models, alone, strict=True):
             np.testing.assert_array_equal(model.predict_proba(X[part]), wanted[part])
     assert len(workspace._kept) == 1
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_memory_for_states_does_not_grow_with_the_samples(bidirectional, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(400, 24, 1))
+    model = SimpleRNNClassifier(16, max_iter=1, dtype="float64", bidirectional=bidirectional)
+    model.fit(X, X[:, -1, 0] > 0)
+    monkeypatch.setattr(predictor, "CHUNK_NUMBERS", 5000)
+    workspace._kept.clear()
+    model.hidden_states(X, return_sequences=True)
+    (kept,) = workspace._kept
+    assert kept.nbytes < 2 * 8 * 5000
+
+
+def test_tiles_that_two_threads_share_equally():
+    """An even number of them, which are not too large, for batches as they occur."""
+    for B in range(529):
+        n_tiles = -(-B // tile_of(B))
+        assert tile_of(B) <= 24
+        assert n_tiles % 2 == 0 if B >= 12 else n_tiles <= 1

@@ -45,8 +45,8 @@ def order_steps(
     if out.shape[0] == 0 or F == 0:
         return
     cdef StepOrder work = StepOrder(&starts[0], &offsets[0], &values[0, 0], NULL, B, F, tile)
-    # A training step begins here. As yet the work for others is not worth keeping them awake: they
-    # need the time they are given beside neighbours for what comes later.
+    # The cost is understated on purpose: workers should not be woken, or kept spinning, for this
+    # small piece at the start of a training step. Beside neighbours they would lack the time later.
     with nogil:
         crnn_share(<crnn_piece> order_tile, &work, &out[0, 0], count_chunks(B, tile),
                    n_threads, 4 * out.shape[0] * F)
@@ -166,7 +166,7 @@ def distinct(
     cdef int32_t slot
     require(ids.shape[0] == N, "ids must fit rows")
     # The tokens were the user's own memory, which may have changed since it was checked.
-    require_below(rows, V, "tokens (leave X alone while it is read)")
+    require_below(rows, V, "token ids in X, which has to stay as it is while it is read,")
     with nogil:
         for j in range(N):
             slot = slots[rows[j]]

@@ -81,8 +81,8 @@ TARGET static inline __attribute__((always_inline)) void WIDTH(panel)(
 
 /* All panels. A number of columns that needs an odd number of vectors has a first panel of one.
  *
- * A sum waits for the one before it, some cycles of a processor that could do two in each. Many rows
- * are enough sums side by side; a single row needs wider panels. */
+ * A sum waits several cycles for the one before it, in each of which the processor could start two.
+ * Many rows are enough sums side by side; a single row needs wider panels. */
 TARGET static inline __attribute__((always_inline)) void WIDTH(panels)(
     ptrdiff_t m, ptrdiff_t n, ptrdiff_t depth, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_column,
     const REAL *b, NAME(start) start, REAL *c) {
@@ -91,7 +91,7 @@ TARGET static inline __attribute__((always_inline)) void WIDTH(panels)(
         WIDTH(panel)(1, 0, m, depth, a, a_row, a_column, b, start, c, n);
         j = LANES;
     }
-    const int single_row = BYTES == VECTOR_BYTES && m == 1; /* narrower vectors: few columns */
+    const int single_row = BYTES == VECTOR_BYTES && m == 1; /* narrower vectors serve few columns */
     for (; single_row && n - j >= 8 * LANES; j += 8 * LANES)
         WIDTH(block)
         (1, 8, LANES, depth, a, a_row, a_column, b + j, NAME(start_at)(start, j), 0, c + j, n);

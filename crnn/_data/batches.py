@@ -21,9 +21,10 @@ WORTH_HALVING = 12
 
 
 def tile_of(B):
-    """Sequences in a tile of a batch of B: an even number of tiles, so that two threads share them.
+    """Sequences in a tile of a batch of B.
 
-    Up to 11 sequences are one tile.
+    From 12 to 528 sequences make an even number of tiles, so that two threads get about equal
+    parts; more make so many tiles that it does not matter.
     """
     return max(B, 1) if B < WORTH_HALVING else ceil(B / (2 * ceil(B / (2 * LARGEST_TILE))))
 

@@ -73,7 +73,7 @@ class Predictor:
         """States after every step (n_steps, H), laid out as ``sequences.values``; else zeros."""
         out = self._empty(len(sequences.values), self.network.sizes.n_states)
         out[:] = 0
-        for batch, _ in self.chunks(sequences):
+        for batch, _ in self.chunks(sequences, every_state=True):
             states = self.network.every_state(batch, self.start_pass())
             out[batch.positions] = states
         return out
@@ -81,11 +81,16 @@ class Predictor:
     def _empty(self, *shape):
         return np.empty(shape, self.weights["head/bias"].dtype)
 
-    def chunks(self, sequences):
+    def chunks(self, sequences, every_state=False):
         """Batches over all sequences in turn, with the places of their members."""
         *inner, last = (layer.width for layer in self.network.recurrent)
+        if every_state:
+            inner.append(last)
         width = 2 if sequences.are_tokens else sequences.values.shape[1]
-        numbers = np.cumsum(sequences.lengths * (width + 3 * sum(inner)) + 2 * last)
+        if sequences.bigrams is not None:  # vectors of all tokens and pairs
+            width += 2 + 2 * self.network.sizes.n_features
+        # Of each sequence two states in turn, three poolings, and these side by side.
+        numbers = np.cumsum(sequences.lengths * (width + 3 * sum(inner)) + 8 * last)
         chunks = [np.arange(len(sequences))]
         if len(numbers) and numbers[-1] >= CHUNK_NUMBERS:
             chunks = np.split(chunks[0], np.flatnonzero(np.diff(numbers // CHUNK_NUMBERS)) + 1)

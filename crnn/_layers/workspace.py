@@ -6,9 +6,9 @@ from math import prod
 
 import numpy as np
 
-# A system hands out memory page by page, at first use, which can take a fifth of a prediction. So
-# the workspace of the last one is kept, up to this size, for whichever comes next in any thread.
-# Both operations of a deque are atomic.
+# A system hands out memory page by page, at first use, which can take a fifth of the time of a
+# prediction. So the workspace of the last one is kept, up to this size, for whichever comes next in
+# any thread. Both operations of a deque are atomic.
 MOST_KEPT = 2**25
 _kept: deque["Workspace"] = deque(maxlen=1)
 

@@ -54,9 +54,12 @@ class Optimizer:
         return self.learning_rate * self.state["learning_rate_factor"]
 
     def memory(self, name, weights, kind, dtype=None):
-        """The array that is kept beside a parameter: zero at first, and for one of a new size."""
+        """The array that is kept beside a parameter: zero at first, and for one of a new shape.
+
+        Files from before momentum was lazy have flat ones.
+        """
         arrays = self.state.setdefault(kind, {})
-        if name not in arrays or arrays[name].size != weights.size:
+        if name not in arrays or arrays[name].shape not in (weights.shape, (weights.size,)):
             arrays[name] = np.zeros(weights.shape, dtype or weights.dtype)
         array = np.ascontiguousarray(arrays[name], dtype or weights.dtype)
         arrays[name] = array.reshape(weights.shape)
@@ -129,25 +132,21 @@ class RMSprop(Optimizer):
 
 
 class LazyOptimizer(Optimizer):
-    """A rule that moves every row at every step.
-
-    A row is brought up to date when it is next read, and all are at the end of an epoch: the steps
-    that it sat out come down to one (``without_gradient``).
-    """
+    """A rule that moves every row at every step: ``without_gradient`` makes up for those missed."""
 
     def __init__(self, learning_rate, **options):
         super().__init__(learning_rate, **options)
         self.begin_epoch()
 
     def begin_epoch(self):
-        self.n_steps = 0  # of the epoch
+        self.epoch_steps = 0
         self.touched = {}  # by name: the step up to which each row is
 
     def step(self, parameters, gradients, n_threads):
         super().step(parameters, gradients, n_threads)
-        self.n_steps += 1
+        self.epoch_steps += 1
         for name in self.touched.keys() & gradients.keys():
-            self.touched[name][gradients[name].ids] = self.n_steps
+            self.touched[name][gradients[name].ids] = self.epoch_steps
 
     def catch_up(self, parameters, rows, n_threads):
         for name, ids in rows.items():
@@ -185,7 +184,7 @@ class SGD(LazyOptimizer):
             self.memory(name, weights, "velocities"),
             ids,
             touched,
-            self.n_steps,
+            self.epoch_steps,
             self.momentum,
             self.nesterov,
             n_threads,
@@ -235,7 +234,7 @@ class Adam(LazyOptimizer):
             touched,
             self.missed.sums,
             self.missed.decays,
-            self.n_steps,
+            self.epoch_steps,
             self.epsilon,
             n_threads,
         )

@@ -68,7 +68,10 @@ class Trainer(Predictor):
         return self._row(totals, weights[indices])
 
     def train_step(self, sequences, targets, weights, indices, optimizer, rng):
-        """One update by the samples at ``indices``; returns their sums of loss and metric."""
+        """One update by the samples at ``indices``; returns their sums of loss and metric.
+
+        If the loss is NaN or infinite, there is no update.
+        """
         batch = self._training_batch(sequences, indices, rng)
         chosen = indices[batch.order]
         optimizer.catch_up(self.weights, self.network.rows_read(batch), self.n_threads)
@@ -76,7 +79,8 @@ class Trainer(Predictor):
             batch, self.start_pass(rng), self.objective,
             targets[chosen], weights[chosen], len(chosen),
         )  # fmt: skip
-        optimizer.step(self.weights, gradients, self.n_threads)
+        if isfinite(sums[0]):
+            optimizer.step(self.weights, gradients, self.n_threads)
         return sums
 
     def _training_batch(self, sequences, indices, rng):
