@@ -635,7 +635,7 @@ def test_sgd_without_gradient(momentum, nesterov, dtype):
         np.testing.assert_array_equal(steps, [300, 300, 300, 300, 300, 9, 9])
         results.append(arrays)
     for got, wanted in zip(*results, strict=True):
-        assert_close(got, wanted, dtype, size=1e3)
+        assert_close(got, wanted, dtype, size=1 / (1 - momentum))
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
