@@ -623,11 +623,8 @@ def test_sgd(momentum, nesterov, dtype):
 def test_sgd_without_gradient(momentum, nesterov, dtype):
     """All steps that a row sat out, against one after the other."""
     rng = np.random.default_rng(0)
-    w, v, touched = (
-        rng.normal(size=(7, 5)),
-        rng.normal(size=(7, 5)),
-        np.array([0, 290, 297, 299, 300, 9, 9]),
-    )
+    w, v = rng.normal(size=(2, 7, 5))
+    touched = np.array([0, 290, 297, 299, 300, 9, 9])
     ids, results = np.array([4, 0, 3, 1, 2], np.int32), []
     for module, kind in [(_core, dtype), (_reference, "float64")]:
         arrays, steps = [w.astype(kind), v.astype(kind)], touched.copy()
@@ -661,8 +658,8 @@ def test_adam_without_gradient(dtype):
     m, v = rng.normal(size=(6, 7)) * np.maximum(roots, 1e-12), np.tile(roots**2, (6, 1))
     touched, n_steps, rates = np.array([0, 3, 7, 20, 29, 30]), 30, 1e-2 * rng.random(31)
     missed = optimizers.MissedSteps(0.9, 0.999)
-    for rate in rates[1:]:
-        missed.add(rate)
+    for step, rate in enumerate(rates[1:], 1):
+        missed.add(step, rate)
     start, settings = rng.normal(size=(6, 7)), (missed.sums, missed.decays, n_steps, 1e-7, 2)
     states = {}
     for key, module, kind in [("kernel", _core, dtype), ("twin", _reference, "float64")]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common import central_differences
-from crnn._data.batches import pack
+from crnn._data.batches import pack, tile_of
 from crnn._data.sequences import offsets_of, series_sequences, token_sequences
 from crnn._layers.bidirectional import Bidirectional
 from crnn._layers.bigrams import Bigrams
@@ -199,3 +199,11 @@ def test_networks(seed):
     assert got.keys() == weights.keys()
     got = {name: dense(gradient, weights[name]).copy() for name, gradient in got.items()}
     assert_central_differences(lambda: gradients()[0][0] / n, weights, got)
+
+
+def test_tiles_that_two_threads_share_equally():
+    """An even number of them, which are not too large, for batches as they occur."""
+    for B in range(529):
+        n_tiles = -(-B // tile_of(B))
+        assert tile_of(B) <= 24
+        assert n_tiles % 2 == 0 if B >= 12 else n_tiles <= 1

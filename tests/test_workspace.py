@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from crnn import SimpleRNNClassifier
-from crnn._data.batches import tile_of
 from crnn._layers import predictor, workspace
 from crnn._layers.workspace import kept_workspace
 
@@ -85,11 +84,3 @@ def test_memory_for_states_does_not_grow_with_the_samples(bidirectional, monkeyp
     model.hidden_states(X, return_sequences=True)
     (kept,) = workspace._kept
     assert kept.nbytes < 2 * 8 * 5000
-
-
-def test_tiles_that_two_threads_share_equally():
-    """An even number of them, which are not too large, for batches as they occur."""
-    for B in range(529):
-        n_tiles = -(-B // tile_of(B))
-        assert tile_of(B) <= 24
-        assert n_tiles % 2 == 0 if B >= 12 else n_tiles <= 1

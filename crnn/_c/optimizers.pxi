@@ -23,6 +23,19 @@ cdef int require_like(const floating[:, ::1] x, const floating[:, ::1] weights) 
     return 0
 
 
+cdef int require_touched(
+    const int64_t[::1] touched, const int32_t[::1] ids, Py_ssize_t n_rows, int64_t step
+) except -1:
+    """Refuse rows that are not there, or further than the step to bring them to."""
+    cdef Py_ssize_t d
+    cdef bint inside = True
+    require(touched.shape[0] == n_rows, "touched must fit weights")
+    require_below(ids, n_rows, "ids")
+    for d in range(ids.shape[0]):
+        inside &= 0 <= touched[ids[d]] <= step
+    return require(inside, "touched must be steps up to step")
+
+
 def rmsprop(
     floating[:, ::1] weights,       # INOUT (R, C)
     const floating[:, ::1] grads,   # IN    (D, C)
@@ -155,15 +168,12 @@ def sgd_without_gradient(
 
         (momentum + ... + momentum^k) v = momentum (1 - momentum^k) / (1 - momentum) v.
     """
-    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], d
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1]
     require_like(velocities, weights)
-    require(touched.shape[0] == weights.shape[0], "touched must fit weights")
     require(0 <= momentum < 1, "momentum must be at least 0 and below 1")
-    require_below(ids, weights.shape[0], "ids")
+    require_touched(touched, ids, weights.shape[0], step)
     if D == 0 or C == 0:
         return
-    for d in range(D):
-        require(0 <= touched[ids[d]] <= step, "touched must be steps up to step")
     cdef Sgd work = Sgd(NULL, &velocities[0, 0], &ids[0], &touched[0], D, C, step, 0, momentum,
                         nesterov)
     with nogil:
@@ -284,17 +294,14 @@ def adam_without_gradient(
     is below rounding: about 1e-7 where v is zero, and (epsilon / x)^3 times that elsewhere.
     After L steps m is forgotten.
     """
-    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1], d
+    cdef Py_ssize_t D = ids.shape[0], C = weights.shape[1]
     require_like(moments, weights)
     require_like(velocities, weights)
-    require(touched.shape[0] == weights.shape[0], "touched must fit weights")
     require(sums.shape[1] == 3 and 0 <= step < sums.shape[0], "sums must reach up to step")
     require(decays.shape[1] == 2 and decays.shape[0] > 1, "decays must have two columns")
-    require_below(ids, weights.shape[0], "ids")
+    require_touched(touched, ids, weights.shape[0], step)
     if D == 0 or C == 0:
         return
-    for d in range(D):
-        require(0 <= touched[ids[d]] <= step, "touched must be steps up to step")
     cdef Adam work = Adam(
         NULL, &moments[0, 0], &velocities[0, 0], &ids[0], D, C, 0, decays[1, 0], decays[1, 1],
         epsilon, &touched[0], &sums[0, 0], &decays[0, 0], decays.shape[0], step)

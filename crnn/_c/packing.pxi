@@ -44,7 +44,7 @@ def order_steps(
     require(inside, "sequences must lie in values")
     if out.shape[0] == 0 or F == 0:
         return
-    cdef StepOrder work = StepOrder(&starts[0], &offsets[0], &values[0, 0], NULL, B, F, tile)
+    cdef StepOrder work = StepOrder(&values[0, 0], &starts[0], &offsets[0], B, F, tile)
     # The cost is understated on purpose: workers should not be woken, or kept spinning, for this
     # small piece at the start of a training step. Beside neighbours they would lack the time later.
     with nogil:
@@ -66,17 +66,16 @@ def mirror_steps(
             "blocks and mirror must have one entry a transition")
     if N == 0:
         return
-    cdef StepOrder work = StepOrder(NULL, &offsets[0], NULL, &blocks[0], B, 1, tile)
+    cdef Mirror work = Mirror(&offsets[0], &blocks[0], B, tile)
     with nogil:
         crnn_share(<crnn_piece> mirror_tile, &work, &mirror[0], count_chunks(B, tile), n_threads,
                    32 * N)
 
 
 cdef struct StepOrder:
+    const int32_t *values
     const int64_t *starts
     const int64_t *offsets
-    const int32_t *values
-    int64_t *blocks
     Py_ssize_t B, F, tile
 
 
@@ -99,7 +98,13 @@ cdef void order_tile(const StepOrder *work, int32_t *out, Py_ssize_t k) noexcept
         out += m * F
 
 
-cdef void mirror_tile(const StepOrder *work, int64_t *mirror, Py_ssize_t k) noexcept nogil:
+cdef struct Mirror:
+    const int64_t *offsets
+    int64_t *blocks
+    Py_ssize_t B, tile
+
+
+cdef void mirror_tile(const Mirror *work, int64_t *mirror, Py_ssize_t k) noexcept nogil:
     """Row r has l steps, from steps - l on: what is at s goes to 2 steps - l - 1 - s."""
     cdef Py_ssize_t first = k * work.tile, S = min(work.tile, work.B - first), m = 0, s, r
     cdef const int64_t *offsets = work.offsets + first

@@ -57,7 +57,7 @@ TARGET static inline __attribute__((always_inline)) void WIDTH(block)(
 #define CASE(rows)                                                                               \
     case rows:                                                                                   \
         WIDTH(block)                                                                             \
-        (rows, n_vectors, next, depth, a, a_row, a_column, b, start, i, c, n);                 \
+        (rows, n_vectors, next, depth, a, a_row, a_column, b, start, i, c, n);                   \
         break;
 
 /* One panel of columns: all m rows, block by block. */

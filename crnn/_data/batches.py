@@ -73,8 +73,8 @@ class Batch:
         first = self.starts.min() if len(self) else 0
         stop = (self.starts + np.diff(self.offsets)).max(initial=first)
         batch = replace(self, starts=self.starts - first)
-        out = np.empty((self.n_transitions, 1), np.int64)
-        return batch.in_order(np.arange(first, stop)[:, None], out)[:, 0]
+        places = np.arange(first, stop, dtype=np.int64)[:, None]
+        return batch.in_order(places, np.empty((self.n_transitions, 1), np.int64))[:, 0]
 
     @property
     def states_before(self):

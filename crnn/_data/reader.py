@@ -123,7 +123,7 @@ def _read_array(estimator, X, reset):
     _check_width(estimator, array, reset)
     _check_shape(array)
     n, width = array.shape[:2]
-    offsets = np.arange(n + 1) * width
+    offsets = np.arange(n + 1, dtype=np.int64) * width
     check_lengths(offsets[:2])
     return Raw(array.reshape(n * width, *array.shape[2:]), offsets, width)
 

@@ -223,7 +223,8 @@ class Adam(LazyOptimizer):
     def step(self, parameters, gradients, n_threads):
         super().step(parameters, gradients, n_threads)
         n = self.state["n_steps"]
-        self.missed.add(self.rate * np.sqrt(1 - self.beta_2**n) / (1 - self.beta_1**n))
+        rate = self.rate * np.sqrt(1 - self.beta_2**n) / (1 - self.beta_1**n)
+        self.missed.add(self.epoch_steps, rate)
 
     def without_gradient(self, name, weights, ids, touched, n_threads):
         _core.adam_without_gradient(
@@ -274,14 +275,13 @@ class MissedSteps:
         self.powers = (beta_1 / np.sqrt(beta_2)) ** j * beta_2 ** (-j / 2 * np.arange(3))
         self.decays = np.array([beta_1, beta_2]) ** np.arange(self.LIMIT)[:, None]
         self.sums = np.zeros((self.LIMIT, 3))
-        self.n_steps = 0
 
-    def add(self, rate):
-        self.n_steps += 1
-        if self.n_steps == len(self.sums):
+    def add(self, step, rate):
+        """Take in a step, of which the first has the number 1, and its rate."""
+        if step == len(self.sums):
             self.sums = np.concatenate([self.sums, np.zeros_like(self.sums)])
-        latest = min(self.n_steps, self.LIMIT)
-        self.sums[self.n_steps - latest : self.n_steps] += rate * self.powers[latest - 1 :: -1]
+        latest = min(step, self.LIMIT)
+        self.sums[step - latest : step] += rate * self.powers[latest - 1 :: -1]
 
 
 OPTIMIZERS = {"rmsprop": RMSprop, "sgd": SGD, "adam": Adam}
